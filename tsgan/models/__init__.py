@@ -1,0 +1,16 @@
+from . import gan, losses
+from .alternating import AlternatingModel
+from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet
+from .tsgan import TSGAN
+
+__all__ = [
+    'AlternatingModel',
+    'Encoder',
+    'FrozenTeacher',
+    'ReIDBaseline',
+    'ReIDHead',
+    'ReIDNet',
+    'TSGAN',
+    'gan',
+    'losses',
+]

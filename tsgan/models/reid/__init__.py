@@ -1,0 +1,7 @@
+from .baseline import ReIDBaseline
+from .encoder import Encoder
+from .head import ReIDHead
+from .net import ReIDNet
+from .teacher import FrozenTeacher
+
+__all__ = ['Encoder', 'FrozenTeacher', 'ReIDBaseline', 'ReIDHead', 'ReIDNet']

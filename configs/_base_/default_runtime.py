@@ -1,0 +1,31 @@
+default_scope = 'tsgan'
+
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    epoch_seed=dict(type='EpochSeedHook'),  # an epoch's randomness follows from (seed, epoch): exact --resume
+    identity_count=dict(type='IdentityCountHook'),
+    phases=dict(type='AlternatingPhasesHook', phases=['reid']),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
+    ranked_list=dict(type='RankedListHook'),
+)
+
+# every child module has an optimizer of its own, hence a distributed wrapper of its own
+model_wrapper_cfg = dict(
+    type='MMSeparateDistributedDataParallel', broadcast_buffers=False, find_unused_parameters=False
+)
+
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+log_level = 'INFO'
+randomness = dict(seed=0)
+load_from = None
+resume = False

@@ -1,0 +1,1 @@
+_base_ = './tsgan_resnet50.py'

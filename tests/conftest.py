@@ -1,0 +1,109 @@
+"""Small models and batches that many tests build on."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmpretrain.structures import DataSample
+
+from tsgan.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
+
+HEIGHT, WIDTH = 32, 16
+NUM_IDS = 6
+
+RESNET = dict(type='mmpretrain.ResNet', depth=18, stem_channels=4, base_channels=4, zero_init_residual=False)
+STUDENT = dict(RESNET, strides=(1, 2, 2, 1), out_indices=(2, 3))
+TEACHER = dict(RESNET, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
+
+BASELINE = dict(
+    type='ReIDBaseline',
+    data_preprocessor=dict(type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    reid=dict(
+        type='ReIDNet',
+        encoder=dict(type='Encoder', backbone=STUDENT),
+        head=dict(type='ReIDHead', num_classes=NUM_IDS, in_channels=32, bn_neck=True),
+    ),
+    loss_id=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
+    loss_tri=dict(type='BatchHardTripletLoss'),
+)
+TSGAN = dict(
+    BASELINE,
+    type='TSGAN',
+    generators=dict(type='CycleGenerators', generator=dict(type='ResnetGenerator', base_channels=4, num_blocks=1)),
+    discriminators=dict(
+        type='Discriminators',
+        ir=dict(type='JointDiscriminator', map_channels=32, base_channels=4, reduced_channels=4),
+        rgb=dict(type='PatchDiscriminator', base_channels=4, num_downs=2),
+    ),
+    teacher=dict(
+        type='FrozenTeacher',
+        encoder=dict(type='Encoder', backbone=TEACHER),
+        checkpoint='none',
+        trained_by='configs/teacher_ir.py',
+    ),
+    loss_adv=dict(type='VanillaGANLoss'),
+    loss_cyc=dict(type='CycleConsistencyLoss'),
+    loss_ts_cd=dict(type='TeacherStudentLoss', loss_weight=0.006),
+    loss_ts_real_ir=dict(type='TeacherStudentLoss', loss_weight=0.003),
+    loss_ts_fake_ir=dict(type='TeacherStudentLoss', loss_weight=0.003),
+)
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('tsgan')
+    torch.manual_seed(0)
+
+
+def build(cfg: dict, **changes):
+    return MODELS.build(copy.deepcopy({**cfg, **changes}))
+
+
+@pytest.fixture
+def baseline():
+    return build(BASELINE)
+
+
+@pytest.fixture
+def make_tsgan():
+    """Builds a small TS-GAN, with changes to its config."""
+    return lambda **changes: build(TSGAN, **changes)
+
+
+@pytest.fixture
+def ordinary():
+    """Config of an ordinary D_I."""
+    return dict(TSGAN['discriminators'], ir=TSGAN['discriminators']['rgb'])
+
+
+@pytest.fixture
+def make_optim_wrapper():
+    """Builds one SGD OptimWrapper for each of a model's trained children."""
+
+    def make(model, optimizer=None):
+        names = model.PHASES
+        cfg = {n: dict(type='OptimWrapper', optimizer=optimizer or dict(type='SGD', lr=0.1)) for n in names}
+        constructor = dict(type='PerModuleOptimWrapperConstructor', optim_wrapper_cfg=cfg)
+        return OPTIM_WRAPPER_CONSTRUCTORS.build(constructor)(model)
+
+    return make
+
+
+@pytest.fixture
+def make_batch():
+    """Builds a batch of K identities x P pairs as the data loader gives it: RGB first, then IR."""
+
+    def make(num_ids=2, num_pairs=2, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        size = num_ids * num_pairs
+        inputs = torch.randint(0, 256, (2 * size, 3, HEIGHT, WIDTH), dtype=torch.uint8, generator=generator)
+        samples = []
+        for modality in ('rgb', 'ir'):
+            for i in range(size):
+                sample = DataSample().set_gt_label(i // num_pairs)
+                sample.set_field(modality, 'modality', field_type='metainfo')
+                samples.append(sample)
+        return dict(inputs=inputs, data_samples=samples)
+
+    return make

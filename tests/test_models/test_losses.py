@@ -1,0 +1,102 @@
+import math
+
+import pytest
+import torch
+
+from tsgan.registry import MODELS
+
+
+def triplet_by_hand(vectors, labels, margin):
+    """Eq. 11 in loops over plain floats."""
+    total = 0.0
+    for a, anchor in enumerate(vectors):
+        positives = [math.dist(anchor, v) for i, v in enumerate(vectors) if labels[i] == labels[a]]
+        negatives = [math.dist(anchor, v) for i, v in enumerate(vectors) if labels[i] != labels[a]]
+        if negatives:
+            total += max(0.0, margin + max(positives) - min(negatives))
+    return total / len(vectors)
+
+
+def test_triplet_loss_of_a_hand_worked_batch():
+    # anchors at 0, 1 of identity 0 and 3, 7 of identity 1: hardest positives 1, 1, 4, 4, negatives 3, 2, 2, 6
+    vectors = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))(vectors, torch.tensor([0, 0, 1, 1]))
+    assert loss.item() == pytest.approx((0 + 0 + (0.5 + 4 - 2) + 0) / 4)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_triplet_loss_equals_loops_over_random_batches(dtype):
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.3, loss_weight=2.0))
+    for seed in range(5):
+        torch.manual_seed(seed)
+        vectors, labels = torch.randn(12, 5).to(dtype), torch.randint(0, 4, (12,))
+        expected = 2.0 * triplet_by_hand(vectors.tolist(), labels.tolist(), 0.3)
+        assert loss(vectors, labels).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_triplet_loss_of_collapsed_vectors_is_the_margin_with_finite_gradients():
+    vectors = torch.ones(6, 4, requires_grad=True)
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.3))(vectors, torch.tensor([0, 0, 1, 1, 2, 2]))
+    loss.backward()
+    assert loss.item() == pytest.approx(0.3)
+    assert vectors.grad.isfinite().all()
+
+
+def test_triplet_loss_of_one_identity_is_zero():
+    vectors = torch.randn(4, 3, requires_grad=True)
+    loss = MODELS.build(dict(type='BatchHardTripletLoss'))(vectors, torch.zeros(4, dtype=torch.long))
+    loss.backward()
+    assert loss.item() == 0
+    assert vectors.grad.abs().max() == 0
+
+
+def test_identity_loss_is_equation_9_with_the_soft_labels_of_equation_10():
+    loss = MODELS.build(dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0))
+    logits, label, n, eps = torch.tensor([[1.0, -2.0, 0.5]]), 2, 3, 0.1
+    q = [eps / n, eps / n, 1 - (n - 1) / n * eps]
+    p = [math.exp(x) / sum(math.exp(y) for y in logits[0].tolist()) for x in logits[0].tolist()]
+    assert loss(logits, torch.tensor([label])).item() == pytest.approx(
+        -3 * sum(a * math.log(b) for a, b in zip(q, p, strict=True)), rel=1e-5
+    )
+
+
+def test_vanilla_adversarial_loss_is_minus_log_of_the_probability():
+    loss = MODELS.build(dict(type='VanillaGANLoss'))
+    logits = torch.tensor([[2.0, -1.0]])
+    sigmoid = [1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))]
+    assert loss(logits, True).item() == pytest.approx(-sum(math.log(s) for s in sigmoid) / 2, rel=1e-5)
+    assert loss(logits, False).item() == pytest.approx(-sum(math.log(1 - s) for s in sigmoid) / 2, rel=1e-5)
+
+
+def test_least_squares_adversarial_loss_is_the_squared_distance_to_the_target():
+    loss = MODELS.build(dict(type='LSGANLoss'))
+    logits = torch.tensor([[2.0, -1.0]])
+    assert loss(logits, True).item() == pytest.approx((1 + 4) / 2)
+    assert loss(logits, False).item() == pytest.approx((4 + 1) / 2)
+    assert loss(logits + 1, True).item() == pytest.approx((4 + 1) / 2)
+
+
+def test_cycle_loss_is_the_weighted_mean_absolute_difference():
+    loss = MODELS.build(dict(type='CycleConsistencyLoss', loss_weight=10.0))
+    assert loss(torch.tensor([[0.5, -1.0]]), torch.tensor([[0.0, 1.0]])).item() == pytest.approx(10 * 2.5 / 2)
+
+
+@pytest.mark.parametrize(('reduction', 'expected'), [('sum', 30.0), ('channel', 15.0), ('mean', 5.0)])
+def test_teacher_student_loss_reductions_by_hand(reduction, expected):
+    # two images, 3 channels, 1 x 2 positions; squared differences sum to 12 and 48
+    student = torch.zeros(2, 3, 1, 2)
+    teacher = torch.stack([torch.full((3, 1, 2), 2**0.5), torch.full((3, 1, 2), 8**0.5)])
+    loss = MODELS.build(dict(type='TeacherStudentLoss', loss_weight=1.0, reduction=reduction))
+    assert loss(student, teacher).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_teacher_student_loss_moves_the_student_only():
+    student, teacher = torch.randn(2, 3, 4, 2, requires_grad=True), torch.randn(2, 3, 4, 2, requires_grad=True)
+    MODELS.build(dict(type='TeacherStudentLoss', loss_weight=1.0))(student, teacher).backward()
+    assert student.grad.abs().max() > 0
+    assert teacher.grad is None
+
+
+def test_unknown_reduction_is_refused():
+    with pytest.raises(ValueError, match="one of .* not 'batch'"):
+        MODELS.build(dict(type='TeacherStudentLoss', loss_weight=1.0, reduction='batch'))

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# bash tools/dist_test.sh CONFIG CKPT N [arguments of test.py]: N processes on this machine, one for each GPU (nccl), or
+# on the CPU where there is none (gloo). For several machines, set NNODES, NODE_RANK, MASTER_ADDR and PORT.
+set -e
+CONFIG=$1
+CKPT=$2
+N=$3
+python -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$N" \
+    "$(dirname "$0")/test.py" "$CONFIG" "$CKPT" --launcher pytorch "${@:4}"

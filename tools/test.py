@@ -1,0 +1,41 @@
+"""Test a checkpoint: ``python tools/test.py CONFIG CKPT [--rerank]``; prints the protocol's table, writes its JSON."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from tsgan.apis import build_runner, load_config
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
+    parser.add_argument('--json', metavar='FILE', help='where results go; default: results.json in the work dir')
+    parser.add_argument('--out', metavar='FEATURES.npz', help='also write the features of all test images')
+    parser.add_argument('--work-dir', help='folder for the log; default: work_dirs/<path of the config>')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override config entries: key=value, key="[a,b]"'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
+        raise FileNotFoundError(f'no checkpoint at {args.checkpoint}: give one, as a training writes in its work dir.')
+    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    cfg.load_from = args.checkpoint
+    evaluator = cfg.test_evaluator
+    evaluator.rerank = evaluator.get('rerank', False) or args.rerank
+    evaluator.json_file = args.json or evaluator.get('json_file') or str(Path(cfg.work_dir, 'results.json'))
+    evaluator.features_file = args.out or evaluator.get('features_file')
+    build_runner(cfg, args.launcher, args.local_rank).test()
+
+
+if __name__ == '__main__':
+    main()

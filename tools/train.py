@@ -1,0 +1,53 @@
+"""Train a model: ``python tools/train.py CONFIG``; its log and checkpoints go to ``work_dirs/CONFIG's path``."""
+
+import argparse
+
+from mmengine.config import DictAction
+
+from tsgan.apis import build_runner, check_data, load_config, use_amp
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for log and checkpoints; default: work_dirs/<path of the config>')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CKPT',
+        help='go on from this checkpoint; without CKPT, from the last one in the work dir if there is one',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision, in every phase (needs a GPU)')
+    parser.add_argument('--no-validate', action='store_true', help='no validation during training')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help="scale learning rates by this run's batch size over the config's"
+    )
+    parser.add_argument('--check-data', action='store_true', help='decode every image first, and name those that fail')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override config entries: key=value, key="[a,b]"'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        use_amp(cfg)
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.check_data:
+        check_data(cfg)
+    build_runner(cfg, args.launcher, args.local_rank).train()
+
+
+if __name__ == '__main__':
+    main()

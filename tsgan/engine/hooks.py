@@ -1,0 +1,101 @@
+from collections.abc import Sequence
+
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.runner.utils import set_random_seed
+
+from tsgan.registry import HOOKS
+
+
+def unwrapped(runner: Runner):
+    """The runner's model without a distributed wrapper around it."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+@HOOKS.register_module()
+class AlternatingPhasesHook(Hook):
+    """Owns which phases of an :class:`~tsgan.models.AlternatingModel` run when, and from when on a loss term counts.
+
+    Args:
+        phases (Sequence[str | dict]): The phases of one iteration, in their order. A dict names the phase and its
+            schedule: ``dict(name='discriminators', every=5, begin=2)`` runs it in every fifth iteration from epoch 2
+            (0-based) on. An iteration without any phase is refused.
+        terms (dict[str, int], optional): ``'phase/term'`` -> epoch (0-based) from which that loss term counts, as
+            ``{'reid/loss_ts_cd': 5}``. Defaults to None, all from the start.
+
+    Raises:
+        ValueError: Before training, on an unknown phase; during training, on an iteration without any phase.
+    """
+
+    def __init__(self, phases: Sequence[str | dict], terms: dict[str, int] | None = None) -> None:
+        self.phases = [dict(name=p) if isinstance(p, str) else dict(p) for p in phases]
+        for phase in self.phases:
+            unknown = set(phase) - {'name', 'every', 'begin'}
+            if 'name' not in phase or unknown:
+                raise ValueError(f'a phase is a name, or dict(name=..., every=1, begin=0); got {phase}.')
+        self.terms = terms or {}
+
+    def before_train(self, runner: Runner) -> None:
+        model = unwrapped(runner)
+        unknown = {p['name'] for p in self.phases} | {term.split('/')[0] for term in self.terms}
+        unknown -= set(model.PHASES)
+        if unknown:
+            raise ValueError(
+                f'AlternatingPhasesHook names the phases {sorted(unknown)}; {type(model).__name__} has '
+                f'{list(model.PHASES)}.'
+            )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        model = unwrapped(runner)
+        model.phases = tuple(
+            p['name'] for p in self.phases if runner.epoch >= p.get('begin', 0) and runner.iter % p.get('every', 1) == 0
+        )
+        if not model.phases:
+            raise ValueError(f'no phase runs in iteration {runner.iter} (epoch {runner.epoch}): {self.phases}.')
+        model.inactive_terms = frozenset(term for term, begin in self.terms.items() if runner.epoch < begin)
+
+
+@HOOKS.register_module()
+class GradientNormHook(Hook):
+    """Log the size of every loss term's gradient on the child module that it trains, as ``phase/grad_<term>``.
+
+    Args:
+        interval (int): Iterations between two measurements; each costs one more backward pass for each term.
+            Defaults to 50.
+    """
+
+    def __init__(self, interval: int = 50) -> None:
+        self.interval = interval
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        unwrapped(runner).log_gradients = self.every_n_train_iters(runner, self.interval)
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Makes all randomness of a training epoch a function of (seed, epoch, rank).
+
+    So a training resumed after an epoch goes on as if it had never stopped, with no random state in the checkpoint.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        set_random_seed((runner.seed + 1_000_003 * runner.epoch + 7_919 * get_rank()) % 2**31)
+
+
+@HOOKS.register_module()
+class IdentityCountHook(Hook):
+    """Refuses to train when the head's number of identities is not the data set's."""
+
+    def before_train(self, runner: Runner) -> None:
+        reid = unwrapped(runner).reid
+        head = (reid.module if is_model_wrapper(reid) else reid).head
+        found = runner.train_dataloader.dataset.num_ids
+        if head.num_classes != found:
+            raise ValueError(
+                f'the training set has {found} identities, but model.reid.head.num_classes is {head.num_classes}: '
+                f'set it, in the config or with `--cfg-options model.reid.head.num_classes={found}`.'
+            )

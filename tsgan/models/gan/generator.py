@@ -1,0 +1,103 @@
+import torch.nn as nn
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from tsgan.registry import MODELS
+from tsgan.structures import Translation
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, reflection padded, added to what came in."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode='reflect', bias=False),
+            nn.InstanceNorm2d(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode='reflect', bias=False),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+@MODELS.register_module()
+class ResnetGenerator(BaseModule):
+    """CycleGAN's generator: c7s1-k, d2k, d4k, residual blocks, u2k, uk, c7s1-3, tanh, instance norm.
+
+    Source: Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017, Sec. 7.
+
+    Args:
+        base_channels (int): k. Defaults to 64.
+        num_blocks (int): Residual blocks; CycleGAN takes 9 for images of 256 pixels, 6 for 128. Defaults to 9.
+        init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
+    """
+
+    def __init__(
+        self,
+        base_channels: int = 64,
+        num_blocks: int = 9,
+        init_cfg: dict | None = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02),
+    ) -> None:
+        super().__init__(init_cfg)
+        c = base_channels
+        layers = [
+            nn.Conv2d(3, c, 7, padding=3, padding_mode='reflect', bias=False),
+            nn.InstanceNorm2d(c),
+            nn.ReLU(inplace=True),
+        ]
+        for width in (c, 2 * c):  # H x W -> H/4 x W/4
+            layers += [
+                nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
+                nn.InstanceNorm2d(2 * width),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [ResidualBlock(4 * c) for _ in range(num_blocks)]
+        for width in (4 * c, 2 * c):  # and back
+            layers += [
+                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
+                nn.InstanceNorm2d(width // 2),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.Conv2d(c, 3, 7, padding=3, padding_mode='reflect'), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Args:
+            images (Tensor): (N, 3, H, W) in [-1, 1]; H and W are multiples of 4.
+
+        Returns:
+            Tensor: (N, 3, H, W) in [-1, 1].
+        """
+        return self.layers(images)
+
+
+@MODELS.register_module()
+class CycleGenerators(BaseModule):
+    """G_I (RGB -> IR) and G_R (IR -> RGB), two generators of one kind (paper, Sec. III-A).
+
+    Args:
+        generator (dict): Config of either.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    def __init__(self, generator: dict, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.rgb_to_ir = MODELS.build(generator)
+        self.ir_to_rgb = MODELS.build(generator)
+
+    def forward(self, rgb: Tensor, ir: Tensor, reconstruct: bool = True) -> Translation:
+        """Args:
+            rgb (Tensor): X_R, (B, 3, H, W) in [-1, 1].
+            ir (Tensor): X_I, (B, 3, H, W) in [-1, 1].
+            reconstruct (bool): Translate the fakes back, too. Defaults to True.
+
+        Returns:
+            Translation: Fakes and, where asked for, reconstructions.
+        """
+        fake_ir, fake_rgb = self.rgb_to_ir(rgb), self.ir_to_rgb(ir)
+        if not reconstruct:
+            return Translation(fake_ir, fake_rgb)
+        return Translation(fake_ir, fake_rgb, rec_rgb=self.ir_to_rgb(fake_ir), rec_ir=self.rgb_to_ir(fake_rgb))

@@ -1,0 +1,42 @@
+import torch.nn as nn
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from tsgan.registry import MODELS
+
+
+@MODELS.register_module()
+class ReIDHead(BaseModule):
+    """The fully connected layer on V (paper, Sec. III-B), with an optional BN neck before it.
+
+    Args:
+        num_classes (int): Identities of the training set, N in Eq. 9.
+        in_channels (int): Length of V.
+        bn_neck (bool): Put a batch norm between V and the classifier; features are then compared after it ("bag of
+            tricks" baseline, Luo et al. 2019). The paper has none. Defaults to False.
+        init_cfg (dict, optional): Initialisation config. Defaults to small normal weights for the classifier.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        bn_neck: bool = False,
+        init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.001),
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes = num_classes
+        self.neck = nn.BatchNorm1d(in_channels) if bn_neck else nn.Identity()
+        if bn_neck:
+            self.neck.bias.requires_grad_(False)  # the classes' planes pass through the origin
+        self.classifier = nn.Linear(in_channels, num_classes, bias=not bn_neck)
+
+    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Args:
+            vector (Tensor): V, (N, in_channels).
+
+        Returns:
+            tuple[Tensor, Tensor]: The feature compared at test, (N, in_channels), and logits F, (N, num_classes).
+        """
+        feature = self.neck(vector)
+        return feature, self.classifier(feature)

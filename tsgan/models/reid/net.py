@@ -1,0 +1,33 @@
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from tsgan.registry import MODELS
+from tsgan.structures import ReIDOutput
+
+
+@MODELS.register_module()
+class ReIDNet(BaseModule):
+    """Image -> maps -> V -> F: the student, and all that is needed at test (paper, Sec. III-B).
+
+    Args:
+        encoder (dict): Config of an encoder with two outputs, the middle and the final map.
+        head (dict): Config of the head.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.encoder = MODELS.build(encoder)
+        self.head = MODELS.build(head)
+
+    def forward(self, images: Tensor) -> ReIDOutput:
+        """Args:
+            images (Tensor): (N, 3, H, W), RGB in [-1, 1]; of either modality.
+
+        Returns:
+            ReIDOutput: Maps, V, test feature and logits of the N images.
+        """
+        mid_map, final_map = self.encoder(images)
+        vector = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C): global average pooling
+        feature, logits = self.head(vector)
+        return ReIDOutput(mid_map, final_map, vector, feature, logits)

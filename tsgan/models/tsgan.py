@@ -1,0 +1,201 @@
+from collections.abc import Sequence
+
+import torch
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from tsgan.models.reid import ReIDBaseline
+from tsgan.registry import MODELS
+from tsgan.structures import PairStep, ReIDOutput
+
+
+@MODELS.register_module()
+class TSGAN(ReIDBaseline):
+    """TS-GAN: Algorithm 1's three phases; at test only the ReID network runs.
+
+    Source: Zhang et al., "RGB-IR Cross-modality Person ReID based on Teacher-Student GAN Model", 2020.
+
+    Args:
+        reid (dict): Config of the student, FE_S, LE_S and F.
+        generators (dict): Config of G_I and G_R.
+        discriminators (dict): Config of D_I and D_R. With a joint D_I the student is trained to fool it (Eq. 12).
+        teacher (dict): Config of the frozen IR teacher, FE_T.
+        loss_id (dict): Identity loss, Eq. 9, 10.
+        loss_tri (dict): Triplet loss, Eq. 11.
+        loss_adv (dict): Adversarial loss, Eq. 1 to 4 and 12.
+        loss_cyc (dict): Cycle consistency, Eq. 6.
+        loss_ts_cd (dict, optional): Teacher-student loss across domains, Eq. 15. None leaves the term out.
+        loss_ts_real_ir (dict, optional): The same on real IR images, Eq. 13.
+        loss_ts_fake_ir (dict, optional): The same on fake IR images, Eq. 14.
+        gan_weight (float): lambda_3 in Eq. 8; of use with a joint D_I only. Defaults to 0.1.
+        map_from (str): Which map a joint D_I sees, 'final' (f_map,R) or 'mid' (f_map,S). Defaults to 'final'.
+        wrong_identity_pairs (bool): Show a joint D_I real images with real maps of another identity as fake pairs,
+            too, as AlignGAN does; Eq. 5 has none. Defaults to False.
+        data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    PHASES: Sequence[str] = ('generators', 'reid', 'discriminators')
+
+    def __init__(
+        self,
+        reid: dict,
+        generators: dict,
+        discriminators: dict,
+        teacher: dict,
+        loss_id: dict,
+        loss_tri: dict,
+        loss_adv: dict,
+        loss_cyc: dict,
+        loss_ts_cd: dict | None,
+        loss_ts_real_ir: dict | None,
+        loss_ts_fake_ir: dict | None,
+        data_preprocessor: dict,
+        gan_weight: float = 0.1,
+        map_from: str = 'final',
+        wrong_identity_pairs: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        if map_from not in ('final', 'mid'):
+            raise ValueError(f"map_from of TSGAN is 'final' or 'mid', not {map_from!r}.")
+        self.generators = MODELS.build(generators)
+        self.discriminators = MODELS.build(discriminators)
+        self.teacher = MODELS.build(teacher)
+        self.loss_adv = MODELS.build(loss_adv)
+        self.loss_cyc = MODELS.build(loss_cyc)
+        self.loss_ts_cd = loss_ts_cd and MODELS.build(loss_ts_cd)
+        self.loss_ts_real_ir = loss_ts_real_ir and MODELS.build(loss_ts_real_ir)
+        self.loss_ts_fake_ir = loss_ts_fake_ir and MODELS.build(loss_ts_fake_ir)
+        self.gan_weight = gan_weight
+        self.map_field = f'{map_from}_map'
+        self.wrong_identity_pairs = wrong_identity_pairs
+        self.joint = self.discriminators.ir.joint  # kept here: a distributed wrapper hides the children's attributes
+        self.to(memory_format=torch.channels_last)
+
+    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> PairStep:
+        """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
+        is_rgb = torch.tensor([sample.modality == 'rgb' for sample in data_samples], device=inputs.device)
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+        if not torch.equal(labels[is_rgb], labels[~is_rgb]):
+            raise ValueError(
+                'TSGAN trains on batches whose i-th RGB and i-th IR image share the identity: use '
+                "batch_sampler=dict(type='IdentityPairBatchSampler', ...) in train_dataloader."
+            )
+        return PairStep(rgb=inputs[is_rgb], ir=inputs[~is_rgb], labels=labels[is_rgb])
+
+    def generators_loss(self, step: PairStep) -> dict[str, Tensor]:
+        """L_G of Eq. 7: fool both discriminators, and come back to where one started."""
+        step.translation = fakes = self.generators(step.rgb, step.ir)
+        maps = pairs = None
+        if self.joint:
+            with torch.no_grad():  # f^{X'_I} before the student has seen X'_I in phase 2
+                maps = getattr(self.reid(fakes.fake_ir), self.map_field)
+            pairs = same_index_pairs(maps)
+        ir_logits, rgb_logits = self.discriminators(fakes.fake_ir, fakes.fake_rgb, maps, pairs)
+        return {
+            'loss_adv_ir': self.loss_adv(ir_logits, is_real=True),
+            'loss_adv_rgb': self.loss_adv(rgb_logits, is_real=True),
+            'loss_cyc_rgb': self.loss_cyc(fakes.rec_rgb, step.rgb),
+            'loss_cyc_ir': self.loss_cyc(fakes.rec_ir, step.ir),
+        }
+
+    def reid_loss(self, step: PairStep) -> dict[str, Tensor]:
+        """L_Backbone = L_ReID + L_TS: Eq. 8 and 16, on X_R, X_I and X'_I in one pass."""
+        fake_ir = self.fakes(step).fake_ir.detach()
+        output = self.reid(torch.cat([step.rgb, step.ir, fake_ir]))  # of 3B images
+        losses = self.identity_losses(output, step.labels.repeat(3))
+        _, step.map_ir, step.map_fake_ir = getattr(output, self.map_field).chunk(3)
+        if self.joint:
+            logits, _ = self.discriminators(
+                torch.cat([step.ir, fake_ir]),
+                None,
+                torch.cat([step.map_ir, step.map_fake_ir]),
+                self.fake_pairs(step.labels),
+            )
+            losses['loss_gan'] = self.gan_weight * self.loss_adv(logits, is_real=True)  # Eq. 12
+        return losses | self.teacher_student_losses(output, step.ir, fake_ir)
+
+    def teacher_student_losses(self, output: ReIDOutput, ir: Tensor, fake_ir: Tensor) -> dict[str, Tensor]:
+        """L_TS of Eq. 16, term by term; the teacher runs once, on no more images than the terms need.
+
+        Args:
+            output (ReIDOutput): The student's, of X_R, X_I and X'_I in this order, 3B images.
+            ir (Tensor): X_I, (B, 3, H, W).
+            fake_ir (Tensor): X'_I, (B, 3, H, W), detached.
+        """
+        student_rgb, student_ir, student_fake_ir = output.mid_map.chunk(3)
+        needs_ir = self.loss_ts_real_ir is not None
+        needs_fake = self.loss_ts_cd is not None or self.loss_ts_fake_ir is not None
+        images = [x for x, needed in ((ir, needs_ir), (fake_ir, needs_fake)) if needed]
+        if not images:
+            return {}
+        maps = list(self.teacher(torch.cat(images)).chunk(len(images)))
+        teacher_fake_ir = maps.pop() if needs_fake else None
+        losses = {}
+        if self.loss_ts_cd is not None:
+            losses['loss_ts_cd'] = self.loss_ts_cd(student_rgb, teacher_fake_ir)
+        if self.loss_ts_real_ir is not None:
+            losses['loss_ts_real_ir'] = self.loss_ts_real_ir(student_ir, maps[0])
+        if self.loss_ts_fake_ir is not None:
+            losses['loss_ts_fake_ir'] = self.loss_ts_fake_ir(student_fake_ir, teacher_fake_ir)
+        return losses
+
+    def discriminators_loss(self, step: PairStep) -> dict[str, Tensor]:
+        """L_D of Eq. 2 to 4, and the plain image loss of D_R."""
+        fakes, batch = self.fakes(step), len(step.rgb)
+        maps = pairs = None
+        if self.joint:
+            map_ir, map_fake_ir = self.maps(step)
+            maps = torch.cat([map_ir, map_fake_ir]).detach()
+            pairs = torch.cat([same_index_pairs(step.labels), self.fake_pairs(step.labels)])
+        ir_logits, rgb_logits = self.discriminators(
+            torch.cat([step.ir, fakes.fake_ir.detach()]), torch.cat([step.rgb, fakes.fake_rgb.detach()]), maps, pairs
+        )
+        return {
+            'loss_ir_real': self.loss_adv(ir_logits[:batch], is_real=True),  # Eq. 3
+            'loss_ir_fake': self.loss_adv(ir_logits[batch:], is_real=False),  # Eq. 4
+            'loss_rgb_real': self.loss_adv(rgb_logits[:batch], is_real=True),
+            'loss_rgb_fake': self.loss_adv(rgb_logits[batch:], is_real=False),
+        }
+
+    def fakes(self, step: PairStep):
+        """The iteration's fake images; made here where its generator phase did not run."""
+        if step.translation is None:
+            with torch.no_grad():
+                step.translation = self.generators(step.rgb, step.ir, reconstruct=False)
+        return step.translation
+
+    def maps(self, step: PairStep) -> tuple[Tensor, Tensor]:
+        """The iteration's maps of X_I and X'_I; made here where its ReID phase did not run."""
+        if step.map_ir is None:
+            with torch.no_grad():
+                output = self.reid(torch.cat([step.ir, self.fakes(step).fake_ir]))
+            step.map_ir, step.map_fake_ir = getattr(output, self.map_field).chunk(2)
+        return step.map_ir, step.map_fake_ir
+
+    def fake_pairs(self, labels: Tensor) -> Tensor:
+        """M of Eq. 5 as indices into [X_I; X'_I] and into their maps.
+
+        Args:
+            labels (Tensor): Identities of the B pairs, (B,).
+
+        Returns:
+            Tensor: (3B, 2): (X'_I, f^{X'_I}), (X'_I, f^{X_I}), (X_I, f^{X'_I}); and B more with
+            ``wrong_identity_pairs``: (X_I, f^{X_I} of another identity).
+        """
+        real = torch.arange(len(labels), device=labels.device)
+        fake = real + len(labels)
+        image, feature = [fake, fake, real], [fake, real, fake]
+        if self.wrong_identity_pairs:
+            following = (real[:, None] + real[None]) % len(labels)  # (B, B): i, i + 1, ... around
+            steps = (labels[:, None] != labels[following]).int().argmax(dim=1)  # to the next of another identity
+            image.append(real)
+            feature.append((real + steps) % len(labels))
+        return torch.stack([torch.cat(image), torch.cat(feature)], dim=1)
+
+
+def same_index_pairs(items: Tensor) -> Tensor:
+    """(0, 0), (1, 1), ...: one pair for each of ``items``, (len(items), 2)."""
+    index = torch.arange(len(items), device=items.device)
+    return torch.stack([index, index], dim=1)

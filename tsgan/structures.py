@@ -1,0 +1,37 @@
+"""What the parts of the toolbox hand to each other."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class ReIDOutput(NamedTuple):
+    """What a ReID network makes of N images."""
+
+    mid_map: Tensor  # (N, C_mid, H/16, W/16)  f_map,S: output of the former encoder
+    final_map: Tensor  # (N, C, H/16, W/16)  f_map,R: output of the latter encoder, "the ReID feature map"
+    vector: Tensor  # (N, C)  V: pooled final map; the triplet loss sees this
+    feature: Tensor  # (N, C)  what is compared at test: V, or V after the BN neck where there is one
+    logits: Tensor  # (N, num_classes)  F
+
+
+class Translation(NamedTuple):
+    """What the two generators make of B RGB and B IR images; each (B, 3, H, W) in [-1, 1]."""
+
+    fake_ir: Tensor  # X'_I = G_I(X_R)
+    fake_rgb: Tensor  # X'_R = G_R(X_I)
+    rec_rgb: Tensor | None = None  # G_R(G_I(X_R))
+    rec_ir: Tensor | None = None  # G_I(G_R(X_I))
+
+
+@dataclass
+class PairStep:
+    """One iteration on B RGB-IR pairs: its data, and what its phases made so far, so that none is computed twice."""
+
+    rgb: Tensor  # (B, 3, H, W) in [-1, 1]
+    ir: Tensor  # (B, 3, H, W) in [-1, 1]
+    labels: Tensor  # (B,) identity of the i-th RGB and of the i-th IR image
+    translation: Translation | None = None
+    map_ir: Tensor | None = None  # map of X_I that the joint discriminator sees
+    map_fake_ir: Tensor | None = None  # and of X'_I
