@@ -11,7 +11,6 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
-    ranked_list=dict(type='RankedListHook'),
 )
 
 # every child module has an optimizer of its own, hence a distributed wrapper of its own

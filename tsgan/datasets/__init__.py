@@ -1,0 +1,15 @@
+from tsgan.datasets.checks import check_images, image_error
+from tsgan.datasets.image_folder import ImageFolderReID
+from tsgan.datasets.reid_dataset import ReIDDataset
+from tsgan.datasets.sampler import IdentityPairBatchSampler, seed_worker
+from tsgan.datasets.sysu_mm01 import SYSUMM01
+
+__all__ = [
+    'IdentityPairBatchSampler',
+    'ImageFolderReID',
+    'ReIDDataset',
+    'SYSUMM01',
+    'check_images',
+    'image_error',
+    'seed_worker',
+]

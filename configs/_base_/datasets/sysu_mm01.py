@@ -1,5 +1,5 @@
-# SYSU-MM01 as published results train on it: all 395 training and validation identities, no model selection (the test
-# identities are seen by `tools/test.py` alone). `sysu_mm01_296.py` is the variant that selects a checkpoint.
+# SYSU-MM01 as published results train on it: all 395 training and validation identities, no validation, hence no
+# model selection: only `tools/test.py` sees the test identities. `sysu_mm01_296.py` is the variant that selects.
 data_root = 'data/SYSU-MM01'
 
 # A config that inherits from this one and wants another size writes `train_pipeline` and `test_pipeline` anew: MMEngine
@@ -43,5 +43,8 @@ test_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     worker_init_fn=dict(type='tsgan.seed_worker'),
 )
-
-val_dataloader = None
+test_evaluator = dict(
+    type='ReIDMetric',
+    protocol=dict(type='SYSUMM01Protocol', perm_file=f'{data_root}/exp/rand_perm_cam.mat'),
+    training_identities='train+val (395), last checkpoint',
+)

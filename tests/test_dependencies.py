@@ -1,0 +1,92 @@
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tsgan._dependencies import REQUIRED, check_mm, require_mm
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Sets what is installed, as {distribution: version}."""
+
+    def set_installed(versions):
+        def version(name):
+            if name not in versions:
+                raise metadata.PackageNotFoundError(name)
+            return versions[name]
+
+        monkeypatch.setattr(metadata, 'version', version)
+
+    return set_installed
+
+
+def one_sentence(error):
+    text = str(error.value)
+    return text.endswith('.') and '\n' not in text and len(re.findall(r'\.(\s|$)', text)) == 1
+
+
+def test_right_distributions_pass(installed):
+    installed(REQUIRED)
+    check_mm()
+    require_mm()
+
+
+@pytest.mark.parametrize('original', ['mmengine', 'mmengine-lite', 'mmcv', 'mmcv-lite', 'mmcv-full', 'mmpretrain'])
+@pytest.mark.parametrize('beside', [{}, REQUIRED])
+def test_original_distribution_is_refused_beside_or_instead(installed, original, beside):
+    installed({**beside, original: '2.2.0'})
+    with pytest.raises(ImportError, match=f'pip uninstall -y {original}[ `].*pip install "onedl-mmengine>=') as error:
+        check_mm()
+    assert one_sentence(error)
+    # what shares files with the original goes too, else it is left without them
+    assert all(f' {name}' in str(error.value).split('pip install')[0].split('-y')[1] for name in beside)
+
+
+def test_too_old_distribution_is_named_with_its_version(installed):
+    installed({**REQUIRED, 'onedl-mmcv': '2.2.9'})
+    with pytest.raises(ImportError, match=r'onedl-mmcv 2\.2\.9.*too old.*pip install "onedl-mmcv>=2\.3\.0"') as error:
+        check_mm()
+    assert one_sentence(error)
+
+
+@pytest.mark.parametrize('version', ['2.3.0', '2.3.0.post1', '2.3.10', '2.10.0', '3.0'])
+def test_versions_compare_as_numbers(installed, version):
+    installed({**REQUIRED, 'onedl-mmcv': version})
+    check_mm()
+
+
+def test_missing_distributions_matter_where_mmengine_is_needed_only(installed):
+    installed({'onedl-mmengine': '0.10.12'})
+    check_mm()
+    with pytest.raises(ImportError, match='needs onedl-mmcv and onedl-mmpretrain: run `pip install') as error:
+        require_mm()
+    assert one_sentence(error)
+
+
+def test_bounds_are_those_of_the_requirements():
+    lines = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()
+    assert {f'{name}>={version}' for name, version in REQUIRED.items()} <= set(lines)
+
+
+def test_constraints_name_every_direct_requirement():
+    def names(file):
+        lines = (ROOT / 'requirements' / file).read_text().splitlines()
+        return {re.match(r'[\w-]+', line)[0] for line in lines if line and not line.startswith('#')}
+
+    assert names('runtime.txt') <= names('constraints.txt')
+
+
+def test_import_pulls_in_neither_mmengine_nor_torch():
+    code = 'import sys, tsgan; sys.exit(bool({"torch", "mmengine", "mmcv", "mmpretrain"} & set(sys.modules)))'
+    assert subprocess.run([sys.executable, '-c', code], cwd=ROOT).returncode == 0
+
+
+def test_every_folder_of_modules_is_a_package_and_so_in_the_wheel():
+    folders = {file.parent for file in (ROOT / 'tsgan').rglob('*.py') if '.mim' not in file.parts}
+    assert [str(folder) for folder in folders if not (folder / '__init__.py').is_file()] == []

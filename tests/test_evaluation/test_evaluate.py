@@ -1,0 +1,171 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tsgan.evaluation import (
+    METRIC_NAMES,
+    CrossModalityProtocol,
+    FeatureTable,
+    SingleModalityProtocol,
+    SYSUMM01Protocol,
+    evaluate,
+    k_reciprocal_rerank,
+    load_features,
+    results_table,
+    save_features,
+    write_results,
+)
+
+
+def slow_sysu(table, trial, dist):
+    """R1 ... mINP of one trial as the field's code has it: a Python loop over probes; `dist` is (Q, G)."""
+    cmc, aps, inps = [], [], []
+    for q, probe in enumerate(trial.query):
+        order = np.argsort(dist[q], kind='stable')
+        if table.camids[probe] == 3:
+            order = order[table.camids[trial.gallery[order]] != 2]
+        pids = table.pids[trial.gallery[order]].tolist()
+        hits = np.flatnonzero(np.array(pids) == table.pids[probe])
+        if not len(hits):
+            continue
+        place = list(dict.fromkeys(pids)).index(table.pids[probe])
+        cmc.append([place < rank for rank in (1, 5, 10, 20)])
+        aps.append(np.mean([(n + 1) / (hit + 1) for n, hit in enumerate(hits)]))
+        inps.append(len(hits) / (hits[-1] + 1))
+    return 100 * np.array([*np.mean(cmc, axis=0), np.mean(aps), np.mean(inps)]), len(cmc)
+
+
+@pytest.mark.parametrize('scale', [1, 1000])
+def test_sysu_numbers_agree_with_a_loop_over_probes(table, perm_file, scale):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    results = evaluate(replace(table, feats=table.feats * scale), protocol, rerank=True)
+    assert list(results) == [*protocol.settings(table), *(f'{name}_rerank' for name in protocol.settings(table))]
+    feats = table.feats / np.linalg.norm(table.feats, axis=1, keepdims=True)
+    for name, setting in protocol.settings(table).items():
+        plain, reranked = [], []
+        for trial in setting.trials:
+            query, gallery = feats[trial.query], feats[trial.gallery]
+            plain.append(slow_sysu(table, trial, np.linalg.norm(query[:, None] - gallery, axis=-1)))
+            reranked.append(slow_sysu(table, trial, k_reciprocal_rerank(query, gallery)))
+        for row, slow in ((results[name], plain), (results[f'{name}_rerank'], reranked)):
+            values = np.stack([value for value, _ in slow])
+            np.testing.assert_allclose([row[key] for key in METRIC_NAMES], values.mean(0))
+            np.testing.assert_allclose([row[f'{key}_std'] for key in METRIC_NAMES], values.std(0), atol=1e-9)
+            assert row['num_queries'] == np.mean([count for _, count in slow])
+            assert row['num_gallery'] == len(setting.trials[0].gallery)
+            assert (row['sampling'], row['num_trials']) == ('official', 10)
+        assert (results[name]['reranked'], results[f'{name}_rerank']['reranked']) == (False, True)
+
+
+def test_identities_that_the_gallery_lacks_are_left_out_of_the_means(table, perm_file):
+    results = evaluate(table, SYSUMM01Protocol(perm_file=perm_file))
+    count = {pid: int(((table.pids == pid) & (table.modalities == 'ir')).sum()) for pid in range(8)}
+    assert results['all_single']['num_queries'] == count[1] + count[2] + count[4]  # identity 5 is in no RGB camera
+    assert results['indoor_single']['num_queries'] == count[1] + count[4]  # 2 is in camera 4 and 5 only
+
+
+def test_the_block_size_and_the_shared_matrix_change_nothing(table, perm_file, monkeypatch):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    expected = evaluate(table, protocol, rerank=True)
+    module = sys.modules[evaluate.__module__]
+    monkeypatch.setattr(module, 'BLOCK_BYTES', 1000)
+    monkeypatch.setattr(module, 'SHARED_BYTES', 0)
+    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 200)
+    results = evaluate(table, protocol, rerank=True)
+    for name, row in expected.items():
+        assert results[name] == pytest.approx(row), name
+
+
+@pytest.mark.parametrize('protocol', [SingleModalityProtocol('rgb', 3), CrossModalityProtocol(num_trials=3)])
+def test_perfect_features_reach_100_in_the_other_protocols(table, protocol):
+    perfect = replace(table, feats=np.eye(8)[table.pids])
+    for row in evaluate(perfect, protocol, rerank=True).values():
+        assert {key: row[key] for key in ('R1', 'mAP', 'mINP')} == {'R1': 100, 'mAP': 100, 'mINP': 100}
+        assert row['sampling'] == 'seeded'
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
+def test_float_types_give_the_same_numbers(table, perm_file, dtype):
+    protocol = SYSUMM01Protocol(perm_file=perm_file, num_trials=2)
+    halves = replace(table, feats=table.feats.astype(np.float16))  # exact in all three types
+    expected = evaluate(halves, protocol)
+    assert evaluate(replace(table, feats=halves.feats.astype(dtype)), protocol) == expected
+
+
+def test_an_empty_setting_is_an_error_that_names_it(table):
+    lonely = replace(table, pids=np.where(table.modalities == 'ir', table.pids, table.pids + 100))
+    with pytest.raises(ValueError, match="Setting 'all_single' is empty"):
+        evaluate(lonely, SYSUMM01Protocol(shots=(1,)))
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(bad):
+    feats = np.ones((5, 3))
+    feats[3, 1] = bad
+    with pytest.raises(ValueError, match='1 of 5 rows hold NaN or infinity, the first is row 3'):
+        FeatureTable(feats, np.ones(5), np.ones(5))
+
+
+def test_tables_that_do_not_fit_together_are_refused():
+    feats, ones = np.ones((5, 3)), np.ones(5)
+    with pytest.raises(ValueError, match='pids has shape'):
+        FeatureTable(feats, ones[:4], ones)
+    with pytest.raises(ValueError, match='frames has shape'):
+        FeatureTable(feats, ones, ones, ones[:4])
+    with pytest.raises(ValueError, match='shape \\(N, D\\)'):
+        FeatureTable(feats[0], ones, ones)
+    with pytest.raises(ValueError, match='camids must be integers'):
+        FeatureTable(feats, ones, ones / 2)
+    with pytest.raises(ValueError, match="'rgb' or 'ir'"):
+        FeatureTable(feats, ones, ones, modalities=['rgb'] * 4 + ['thermal'])
+    with pytest.raises(ValueError, match='gallery_pids has shape'):
+        FeatureTable.from_query_gallery(feats, ones, ones, feats, ones[:4], ones)
+    with pytest.raises(ValueError, match='gallery_feats'):
+        FeatureTable.from_query_gallery(feats, ones, ones, feats[:, :2], ones, ones)
+
+
+def test_a_features_file_gives_the_same_numbers(table, perm_file, tmp_path):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    path = str(tmp_path / 'new' / 'features.npz')
+    save_features(path, table)
+    loaded = load_features(path)
+    assert evaluate(loaded, protocol) == evaluate(table, protocol)
+    with np.load(path) as arrays:
+        assert (arrays['query_feats'].shape, arrays['gallery_feats'].shape) == ((16, 6), (60, 6))
+        np.savez(path, **{key: value for key, value in arrays.items() if key != 'query_frames'})
+    assert evaluate(load_features(path), protocol) == evaluate(table, protocol)
+    np.savez(path, query_feats=table.feats)
+    with pytest.raises(ValueError, match='lacks query_pids'):
+        load_features(path)
+
+
+def test_results_name_the_sampling_and_whether_re_ranked(table, perm_file, tmp_path):
+    protocol = SYSUMM01Protocol(perm_file=perm_file, modes=['all'], num_trials=2)
+    results = evaluate(table, protocol, rerank=True)
+    lines = results_table(results).splitlines()
+    assert [line.split()[0] for line in lines] == ['setting', *results]
+    assert all('official x2' in line for line in lines[1:])
+    assert [line.split()[-1] for line in lines[1:]] == ['no', 'no', 'yes', 'yes']
+    assert f'{results["all_single"]["mAP"]:.2f}' in lines[1]
+    write_results(tmp_path / 'out' / 'results.json', results, **protocol.describe())
+    written = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    assert written.pop('about') == protocol.describe()
+    assert written == results
+
+
+def test_evaluation_needs_no_mmengine():
+    code = 'import sys, tsgan.evaluation; assert not {"mmengine", "mmpretrain", "torch"} & set(sys.modules)'
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_long_work_shows_how_much_time_is_left(capsys):
+    from tsgan.evaluation.progress import progress
+
+    assert list(progress(range(3), 'Work', quiet_seconds=-1)) == [0, 1, 2]
+    assert 'Work: 1/3, 0 s, ETA 0 s' in capsys.readouterr().err
+    assert list(progress(range(3), 'Work')) == [0, 1, 2]
+    assert capsys.readouterr().err == ''

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from tsgan.evaluation import METRIC_NAMES, score_queries, summarize
+
+
+def slow_scores(dist, query_pids, gallery_pids, exclude, dedupe):
+    """One query after the other, as the protocol's text says it: (valid, first match, AP, INP) of each."""
+    scores = []
+    for q in range(len(dist)):
+        seen = [g for g in range(len(gallery_pids)) if exclude is None or not exclude[q, g]]
+        ranked = sorted(seen, key=lambda g: (dist[q, g], g))
+        pids = [gallery_pids[g] for g in ranked]
+        places = [place for place, pid in enumerate(pids, start=1) if pid == query_pids[q]]
+        if not places:
+            scores.append((False, 0, 0, 0))
+            continue
+        walked = list(dict.fromkeys(pids)) if dedupe else pids
+        precision = [nth / place for nth, place in enumerate(places, start=1)]
+        scores.append((True, walked.index(query_pids[q]), sum(precision) / len(places), len(places) / places[-1]))
+    return zip(*scores, strict=True)
+
+
+@pytest.mark.parametrize('dedupe', [False, True])
+@pytest.mark.parametrize('seed', range(30))
+def test_agrees_with_a_loop_over_queries_ties_and_missing_identities_included(seed, dedupe):
+    draws = np.random.default_rng(seed)
+    num_query, num_gallery = draws.integers(1, 25, 2)
+    query_pids, gallery_pids = draws.integers(0, 9, num_query), draws.integers(0, 7, num_gallery)  # 7 and 8: missing
+    dist = draws.normal(size=(num_query, num_gallery)).astype(np.float32)
+    if seed % 2:
+        dist = draws.integers(-2, 3, dist.shape) / 2  # many ties, negative numbers too
+    exclude = draws.random(dist.shape) < 0.3 if seed % 3 else None
+    scores = score_queries(dist, query_pids, gallery_pids, exclude, dedupe)
+    for column, expected in zip(scores, slow_scores(dist, query_pids, gallery_pids, exclude, dedupe), strict=True):
+        np.testing.assert_allclose(column, expected, rtol=1e-12)
+
+
+def test_a_worked_example():
+    # ranked list of the one query, identity 1:   7  7  1  8  1   -> first match at place 3, matches at 3 and 5
+    scores = score_queries(np.array([[0.3, 0.1, 0.2, 0.4, 0.5]]), np.array([1]), np.array([1, 7, 7, 8, 1]))
+    assert scores.first_match == [2]
+    assert scores.ap == pytest.approx([(1 / 3 + 2 / 5) / 2])
+    assert scores.inp == pytest.approx([2 / 5])
+
+
+def test_deduplicated_cmc_counts_identities_and_leaves_map_and_minp_alone():
+    case = np.array([[0.3, 0.1, 0.2, 0.4, 0.5]]), np.array([1]), np.array([1, 7, 7, 8, 1])
+    images, identities = score_queries(*case), score_queries(*case, dedupe=True)
+    assert (images.first_match, identities.first_match) == ([2], [1])
+    assert (images.ap, images.inp) == (identities.ap, identities.inp)
+
+
+def test_an_excluded_match_is_not_found_and_an_excluded_impostor_not_in_the_way():
+    exclude = np.array([[True, True, False, False, False]])
+    scores = score_queries(
+        np.array([[0.0, 0.1, 0.2, 0.4, 0.5]]), np.array([1]), np.array([1, 7, 7, 8, 1]), exclude, dedupe=True
+    )
+    assert scores.first_match == [2]  # after 7 and 8
+    assert scores.ap == pytest.approx([1 / 3])
+
+
+def test_equal_distances_rank_by_gallery_index():
+    dist = np.array([[0.0, -0.0, 0.0]])  # -0 and 0 are equal too
+    for place, gallery_pids in enumerate(([1, 2, 3], [2, 1, 3], [2, 3, 1])):
+        assert score_queries(dist, np.array([1]), np.array(gallery_pids)).first_match == [place]
+
+
+def test_a_query_without_a_match_is_skipped_by_the_means():
+    scores = score_queries(np.array([[0.1, 0.2], [0.1, 0.2]]), np.array([1, 9]), np.array([1, 2]))
+    assert scores.valid.tolist() == [True, False]
+    assert summarize(scores) == dict.fromkeys(METRIC_NAMES, 100.0)
+
+
+def test_nothing_but_queries_without_a_match_is_an_error():
+    with pytest.raises(ValueError, match='No query has a match'):
+        summarize(score_queries(np.zeros((2, 1)), np.array([1, 2]), np.array([3])))
+    with pytest.raises(ValueError, match='No query has a match'):
+        summarize(score_queries(np.zeros((2, 0)), np.array([1, 2]), np.array([], int)))
+
+
+def test_r20_is_100_where_the_gallery_has_fewer_identities():
+    draws = np.random.default_rng(0)
+    scores = score_queries(draws.random((50, 30)), np.arange(50) % 10, np.arange(30) % 10, dedupe=True)
+    summary = summarize(scores)
+    assert summary['R10'] == summary['R20'] == 100
+    assert summary['R1'] < 100
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_distances_that_are_not_finite_are_refused(bad):
+    with pytest.raises(ValueError, match='finite'):
+        score_queries(np.array([[bad, 1.0]]), np.array([1]), np.array([1, 2]))
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match='shape'):
+        score_queries(np.zeros((2, 3)), np.array([1, 2]), np.array([1, 2]))
+    with pytest.raises(ValueError, match='shape'):
+        score_queries(np.zeros((1, 2)), np.array([1]), np.array([1, 2]), exclude=np.zeros((2, 2), bool))

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from tsgan.evaluation import FeatureDistances, KReciprocalReranker, MatrixDistances, k_reciprocal_rerank
+
+
+def dense_rerank(feats, num_queries, k1=20, k2=6, lambda_value=0.3):
+    """The seven steps, one by one, with dense arrays and loops."""
+    count = len(feats)
+    dist = np.square(feats[:, None] - feats).sum(-1).astype(np.float32)  # 1.
+    dist /= dist.max(1, keepdims=True)
+    rank = np.argsort(dist, axis=1, kind='stable')
+
+    def reciprocal(i, k):
+        return {j for j in rank[i, : k + 1] if i in rank[j, : k + 1]}
+
+    vectors = np.zeros((count, count), np.float32)
+    for i in range(count):
+        near = reciprocal(i, k1)  # 2.
+        grown = set(near)
+        for q in near:  # 3.
+            half = reciprocal(q, int(np.around(k1 / 2)))
+            if len(half & near) > 2 / 3 * len(half):
+                grown |= half
+        grown = sorted(grown)
+        vectors[i, grown] = np.exp(-dist[i, grown])  # 4.
+        vectors[i] /= max(vectors[i].sum(), 1e-12)
+    vectors = np.stack([vectors[rank[i, :k2]].mean(0) for i in range(count)])  # 5.
+    shared = np.stack([np.minimum(vectors[i], vectors).sum(1) for i in range(num_queries)])  # 6.
+    jaccard = 1 - shared / (2 - shared)
+    final = (1 - lambda_value) * jaccard + lambda_value * dist[:num_queries]  # 7.
+    return final[:, num_queries:]
+
+
+def clustered(count, seed, dim=16, spread=0.5):
+    draws = np.random.default_rng(seed)
+    feats = draws.normal(size=(count // 12 + 1, dim))[draws.integers(0, count // 12 + 1, count)]
+    feats = feats + spread * draws.normal(size=feats.shape)
+    return (feats / np.linalg.norm(feats, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ('count', 'num_queries', 'k1', 'k2', 'lambda_value'),
+    [(300, 120, 20, 6, 0.3), (200, 199, 20, 6, 0.3), (150, 1, 7, 3, 0.0), (150, 60, 9, 1, 1.0), (90, 30, 5, 2, 0.5)],
+)
+@pytest.mark.parametrize('spread', [0.2, 1.0])
+def test_equals_the_dense_seven_steps(count, num_queries, k1, k2, lambda_value, spread):
+    feats = clustered(count, seed=count, spread=spread)
+    settings = {'k1': k1, 'k2': k2, 'lambda_value': lambda_value}
+    result = k_reciprocal_rerank(feats[:num_queries], feats[num_queries:], **settings)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, dense_rerank(feats, num_queries, **settings), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_equals_the_dense_seven_steps_where_many_distances_are_equal(seed):
+    # Small integers: distances are exact in float32, and equal by the dozen; most images have exact duplicates.
+    feats = np.random.default_rng(seed).integers(0, 3, (160, 4)).astype(np.float32)
+    np.testing.assert_allclose(k_reciprocal_rerank(feats[:50], feats[50:]), dense_rerank(feats, 50), rtol=0, atol=1e-5)
+
+
+def test_fewer_images_than_k1():
+    feats = clustered(12, seed=0)
+    np.testing.assert_allclose(k_reciprocal_rerank(feats[:4], feats[4:]), dense_rerank(feats, 4), rtol=0, atol=1e-5)
+
+
+def test_features_that_are_all_the_same_give_numbers():
+    assert np.isfinite(k_reciprocal_rerank(np.ones((30, 4)), np.ones((40, 4)))).all()
+
+
+def test_the_block_size_changes_nothing(monkeypatch):
+    feats = clustered(250, seed=1)
+    whole = k_reciprocal_rerank(feats[:100], feats[100:])
+    reranker = KReciprocalReranker(FeatureDistances(feats), 100)
+    reranker.block_bytes = 20_000
+    blocks = list(reranker.blocks())
+    assert len(blocks) > 10
+    assert [start for start, _ in blocks] == np.cumsum([0] + [len(block) for _, block in blocks[:-1]]).tolist()
+    np.testing.assert_allclose(np.concatenate([block for _, block in blocks]), whole, atol=1e-6)
+    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 100)
+    np.testing.assert_allclose(k_reciprocal_rerank(feats[:100], feats[100:]), whole, atol=1e-6)
+
+
+def test_a_shared_distance_matrix_gives_the_same_as_features():
+    feats = clustered(300, seed=2)
+    index = np.random.default_rng(0).permutation(300)[:200]
+    shared = MatrixDistances(FeatureDistances(feats).rows(0, 300), np.arange(300)).subset(index)
+    alone = FeatureDistances(feats).subset(index)
+    for (_, block), (_, expected) in zip(
+        KReciprocalReranker(shared, 80).blocks(), KReciprocalReranker(alone, 80).blocks(), strict=True
+    ):
+        np.testing.assert_allclose(block, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('dtype', [np.float16, np.float64])
+def test_other_float_types_are_accepted(dtype):
+    feats = clustered(100, seed=3).astype(dtype)
+    result = k_reciprocal_rerank(feats[:40], feats[40:])
+    np.testing.assert_allclose(result, dense_rerank(feats.astype(np.float32), 40), rtol=0, atol=1e-5)
+
+
+def test_bad_input_is_refused():
+    feats = clustered(30, seed=0)
+    with pytest.raises(ValueError, match='finite'):
+        k_reciprocal_rerank(feats[:5] * np.nan, feats[5:])
+    with pytest.raises(ValueError, match='queries and gallery'):
+        k_reciprocal_rerank(feats, feats[:0])
+    with pytest.raises(ValueError, match='k2 <= k1'):
+        k_reciprocal_rerank(feats[:5], feats[5:], k1=3, k2=6)

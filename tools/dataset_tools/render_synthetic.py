@@ -1,0 +1,54 @@
+"""Render the synthetic data set: python tools/dataset_tools/render_synthetic.py data/synthetic"""
+
+import argparse
+import sys
+
+from tsgan.datasets.synthetic import contact_sheet, render_dataset
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description="Render a synthetic visible-infrared data set in SYSU-MM01's layout.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('root', help='folder to write to')
+    parser.add_argument('--num-train', type=int, default=96, help='identities to train on')
+    parser.add_argument('--num-val', type=int, default=16, help='identities to validate on')
+    parser.add_argument('--num-test', type=int, default=48, help='identities to test on')
+    parser.add_argument('--num-pretrain', type=int, default=64, help='extra identities, seen by RGB cameras only')
+    parser.add_argument('--frames', type=int, default=10, help='pictures of an identity by a camera')
+    parser.add_argument('--size', type=int, nargs=2, default=[96, 48], metavar=('H', 'W'), help='picture size, pixels')
+    parser.add_argument('--seed', type=int, default=0, help='decides people, places and pictures')
+    parser.add_argument('--workers', type=int, help='processes; all cores when not given')
+    parser.add_argument('--force', action='store_true', help='render anew, replacing a synthetic data set in ROOT')
+    parser.add_argument('--contact-sheet', metavar='FILE', help='also write a picture of some test identities')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    try:
+        root = render_dataset(
+            args.root,
+            num_train=args.num_train,
+            num_val=args.num_val,
+            num_test=args.num_test,
+            num_pretrain=args.num_pretrain,
+            frames=args.frames,
+            size=tuple(args.size),
+            seed=args.seed,
+            workers=args.workers,
+            force=args.force,
+        )
+        print(f'{root} is ready.')
+        if args.contact_sheet:
+            contact_sheet(root, args.contact_sheet)
+            print(f'{args.contact_sheet} shows some of its test identities.')
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        sys.exit('interrupted: the same command begins again')
+
+
+if __name__ == '__main__':
+    main()

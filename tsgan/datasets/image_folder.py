@@ -1,0 +1,118 @@
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tsgan.datasets.reid_dataset import MODALITIES, ReIDDataset, camera_records, list_images
+from tsgan.registry import DATASETS
+
+
+@DATASETS.register_module()
+class ImageFolderReID(ReIDDataset):
+    """Your own images: one folder a modality, one folder an identity.
+
+    .. code-block:: none
+
+        data_root/
+        |-- rgb/alice/*.jpg       any name for an identity, the same in both modalities
+        |-- ir/alice/*.png        any names for the files
+        `-- split.json            optional: {"train": ["alice", "bob"], "test": ["carol"]}
+
+    ``pid`` is the place of the identity's name among all names, sorted: ``dataset.metainfo['identity_names'][pid]`` is
+    the name. ``camid`` is 1 for RGB and 2 for IR. ``frame`` counts the files of a folder in sorted order.
+
+    Args:
+        data_root (str): The folder above.
+        split (str): 'train' or 'test', or any other key of the split file. Defaults to 'train'.
+        split_file (str, optional): JSON that lists the identities of each split, no identity in two; relative to
+            ``data_root`` unless absolute. Defaults to None: a seeded split by identity. Write a split file once
+            identities may still be added, since the seeded split depends on the names that are there.
+        train_ratio (float): Share of the identities that the seeded split trains on, rounded. Defaults to 0.5.
+        seed (int): Seed of the seeded split. Defaults to 0.
+        pipeline (Sequence[dict | Callable]): Transforms. Defaults to ().
+        modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
+        test_mode (bool): Whether the images are to be searched rather than trained on. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If a folder or the split file is missing, an identity folder is empty, or a listed identity
+            has none.
+        ValueError: If the split file is malformed, a split is unknown or empty, or a training identity lacks one
+            modality.
+    """
+
+    CAMIDS = {'rgb': 1, 'ir': 2}
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'train',
+        split_file: str | None = None,
+        train_ratio: float = 0.5,
+        seed: int = 0,
+        pipeline: Sequence[dict | Callable] = (),
+        modality: str | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        self.split = split
+        self.split_file = split_file
+        self.train_ratio = train_ratio
+        self.seed = seed
+        super().__init__(data_root=data_root, pipeline=pipeline, modality=modality, test_mode=test_mode)
+
+    def load_records(self) -> list[dict]:
+        root = Path(self.data_root)
+        for modality in MODALITIES:
+            if not (root / modality).is_dir():
+                raise FileNotFoundError(f'{root / modality} is missing: expected {modality}/<identity>/<image> there')
+        folders = {modality: {f.name: f for f in (root / modality).iterdir() if f.is_dir()} for modality in MODALITIES}
+        names = sorted(folders['rgb'].keys() | folders['ir'].keys())
+        self._metainfo['identity_names'] = names
+
+        splits = self._seeded_splits(names) if self.split_file is None else self._read_splits(root / self.split_file)
+        if self.split not in splits:
+            raise ValueError(f'{root} has no split {self.split!r}: expected one of {sorted(splits)}')
+        pids = {name: pid for pid, name in enumerate(names)}
+        records = []
+        for name in sorted(splits[self.split]):
+            if name not in pids:
+                raise FileNotFoundError(
+                    f'{root} has neither rgb/{name} nor ir/{name}: expected a folder of each identity of split '
+                    f'{self.split!r} of {self.split_file}'
+                )
+            for modality in self.wanted_modalities:
+                if name in folders[modality]:
+                    frames = enumerate(list_images(folders[modality][name]), start=1)
+                    records += camera_records(frames, pids[name], self.CAMIDS[modality], modality)
+        return records
+
+    def _seeded_splits(self, names: list[str]) -> dict[str, list[str]]:
+        num_train = round(self.train_ratio * len(names))
+        if not 0 < num_train < len(names):
+            raise ValueError(
+                f'{self.data_root} has {len(names)} identities, of which train_ratio={self.train_ratio} trains on '
+                f'{num_train}: expected at least one to train on and one to test on'
+            )
+        order = np.random.default_rng(self.seed).permutation(len(names))
+        shuffled = [names[i] for i in order]
+        return {'train': shuffled[:num_train], 'test': shuffled[num_train:]}
+
+    @staticmethod
+    def _read_splits(path: Path) -> dict[str, list[str]]:
+        if not path.is_file():
+            raise FileNotFoundError(f'{path} is missing: expected JSON such as {{"train": ["alice"], "test": ["bob"]}}')
+        try:
+            splits = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise ValueError(f'{path} is no JSON: {error}') from error
+        if not isinstance(splits, dict) or not all(_is_list_of_names(names) for names in splits.values()):
+            raise ValueError(f'{path} is malformed: expected JSON such as {{"train": ["alice"], "test": ["bob"]}}')
+        listed = [name for names in splits.values() for name in names]
+        if len(listed) != len(set(listed)):
+            twice = next(name for name in listed if listed.count(name) > 1)
+            raise ValueError(f'{path} lists identity {twice!r} twice: expected each identity once, in one split')
+        return splits
+
+
+def _is_list_of_names(names: object) -> bool:
+    return isinstance(names, list) and len(names) > 0 and all(isinstance(name, str) for name in names)

@@ -1,0 +1,7 @@
+"""A synthetic visible-infrared data set, rendered in SYSU-MM01's own layout."""
+
+from .dataset import identity, image_rng, render_dataset
+from .render import render_image
+from .sheet import contact_sheet
+
+__all__ = ['contact_sheet', 'identity', 'image_rng', 'render_dataset', 'render_image']

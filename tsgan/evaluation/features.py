@@ -1,0 +1,134 @@
+"""The one table that evaluation reads: a feature and its labels for every test image."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Features and labels of all test images of both modalities, row by row, checked when made.
+
+    Args:
+        feats (np.ndarray): Features, (N, D), of any float type and norm; kept as float32.
+        pids (np.ndarray): Identities, (N,), int.
+        camids (np.ndarray): Cameras, (N,), int.
+        frames (np.ndarray, optional): Number of the image in its camera / identity folder, (N,), int, from 1.
+        modalities (np.ndarray, optional): 'rgb' or 'ir', (N,), str.
+
+    Raises:
+        ValueError: Lengths that differ, a table without rows, features that are not finite, labels of another kind.
+    """
+
+    feats: np.ndarray
+    pids: np.ndarray
+    camids: np.ndarray
+    frames: np.ndarray | None = None
+    modalities: np.ndarray | None = None
+
+    def __post_init__(self):
+        feats = np.asarray(self.feats)
+        if feats.ndim != 2 or 0 in feats.shape:
+            raise ValueError(f'Features must be a table of shape (N, D) with at least one row, not {feats.shape}.')
+        with np.errstate(over='ignore'):  # a float64 beyond float32 becomes inf, which is refused below
+            feats = feats.astype(np.float32, copy=False)
+        bad = ~np.isfinite(feats).all(axis=1)  # (N,)
+        if bad.any():
+            raise ValueError(
+                f'Features must be finite: {bad.sum()} of {len(feats)} rows hold NaN or infinity, '
+                f'the first is row {bad.argmax()}.'
+            )
+        object.__setattr__(self, 'feats', feats)
+        for name in ('pids', 'camids', 'frames', 'modalities'):
+            column = getattr(self, name)
+            if column is None and name in ('frames', 'modalities'):
+                continue
+            column = np.asarray(column)
+            if column.shape != (len(feats),):
+                raise ValueError(f'{name} has shape {column.shape} beside {len(feats)} features: one value a feature.')
+            if name == 'modalities':
+                column = column.astype(str)
+                if not np.isin(column, ('rgb', 'ir')).all():
+                    raise ValueError(f"Modalities must be 'rgb' or 'ir', not {sorted(set(column.tolist()))}.")
+            elif (column != column.astype(np.int64)).any():
+                raise ValueError(f'{name} must be integers.')
+            else:
+                column = column.astype(np.int64)
+            object.__setattr__(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.feats)
+
+    @classmethod
+    def from_query_gallery(
+        cls,
+        query_feats: np.ndarray,
+        query_pids: np.ndarray,
+        query_camids: np.ndarray,
+        gallery_feats: np.ndarray,
+        gallery_pids: np.ndarray,
+        gallery_camids: np.ndarray,
+        gallery_frames: np.ndarray | None = None,
+        query_frames: np.ndarray | None = None,
+    ) -> 'FeatureTable':
+        """Stacks IR queries (Nq rows) and RGB gallery images (Ng rows) to one table, queries first.
+
+        A frame number that is not given is 0: protocols that sample by frame only ask for the gallery's.
+        """
+        query_feats, gallery_feats = np.asarray(query_feats), np.asarray(gallery_feats)
+        sides = {
+            'query': (query_feats, query_pids, query_camids, query_frames, NPZ_QUERY),
+            'gallery': (gallery_feats, gallery_pids, gallery_camids, gallery_frames, NPZ_GALLERY),
+        }
+        if query_feats.ndim != 2 or gallery_feats.ndim != 2 or query_feats.shape[1] != gallery_feats.shape[1]:
+            raise ValueError(
+                f'query_feats {query_feats.shape} and gallery_feats {gallery_feats.shape} must be (Nq, D) and (Ng, D).'
+            )
+        columns = []
+        for side, (feats, pids, camids, frames, modality) in sides.items():
+            count = len(feats)
+            frames = np.zeros(count, np.int64) if frames is None else frames
+            for name, column in (('pids', pids), ('camids', camids), ('frames', frames)):
+                if np.shape(column) != (count,):
+                    raise ValueError(f'{side}_{name} has shape {np.shape(column)} beside {count} {side}_feats.')
+            columns.append((feats, pids, camids, frames, np.full(count, modality)))
+        return cls(*(np.concatenate(pair) for pair in zip(*columns, strict=True)))
+
+
+def l2_normalize(feats: np.ndarray) -> np.ndarray:
+    """Rows of unit length, (N, D) float32; a row of zeros stays as it is."""
+    norm = np.sqrt(np.einsum('nd,nd->n', feats, feats, dtype=np.float64))  # float64: squares of large features overflow
+    return (feats / np.maximum(norm, np.finfo(np.float64).tiny)[:, None]).astype(np.float32)
+
+
+def save_features(path: str, table: FeatureTable) -> None:
+    """Writes a table as NPZ: `query_*` are its IR images, `gallery_*` its RGB images.
+
+    Keys: `{query,gallery}_{feats,pids,camids,frames}`; frames are 0 where the table has none.
+    """
+    if table.modalities is None:
+        raise ValueError('A features file tells IR from RGB images: the table needs `modalities`.')
+    frames = np.zeros(len(table), np.int64) if table.frames is None else table.frames
+    arrays = {}
+    for side, modality in (('query', NPZ_QUERY), ('gallery', NPZ_GALLERY)):
+        rows = table.modalities == modality
+        arrays[f'{side}_feats'] = table.feats[rows]
+        arrays[f'{side}_pids'] = table.pids[rows]
+        arrays[f'{side}_camids'] = table.camids[rows]
+        arrays[f'{side}_frames'] = frames[rows]
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    np.savez(path, **arrays)
+
+
+def load_features(path: str) -> FeatureTable:
+    """Reads what `save_features` wrote, or anybody's file with the same keys (`query_frames` may be absent)."""
+    with np.load(path) as arrays:
+        needed = [f'{side}_{name}' for side in ('query', 'gallery') for name in ('feats', 'pids', 'camids')]
+        missing = [key for key in needed if key not in arrays]
+        if missing:
+            raise ValueError(f'{path} lacks {", ".join(missing)}.')
+        frames = {key: arrays[key] for key in ('query_frames', 'gallery_frames') if key in arrays}
+        return FeatureTable.from_query_gallery(**{key: arrays[key] for key in needed}, **frames)

@@ -1,0 +1,104 @@
+"""The metric that MMEngine's test loop calls; all it does is collect features and hand them to `evaluate`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from tsgan.registry import METRICS, TASK_UTILS
+
+from .evaluate import evaluate
+from .features import FeatureTable, save_features
+from .protocols import CrossModalityProtocol, SingleModalityProtocol, SYSUMM01Protocol
+from .ranking import METRIC_NAMES
+from .report import results_table, write_results
+
+for protocol_class in (SYSUMM01Protocol, SingleModalityProtocol, CrossModalityProtocol):
+    TASK_UTILS.register_module(module=protocol_class)  # here, so that the protocols themselves know no MMEngine
+
+
+@dataclass(frozen=True, eq=False)
+class LastEvaluation:
+    """What the last evaluation saw and found, for hooks that draw it.
+
+    Attributes:
+        features (FeatureTable): All test images, N rows.
+        img_paths (list[str]): Their files, row by row.
+        results (dict[str, dict]): What `evaluate` returned.
+    """
+
+    features: FeatureTable
+    img_paths: list[str]
+    results: dict[str, dict]
+
+
+@METRICS.register_module()
+class ReIDMetric(BaseMetric):
+    """Measures identity search in all settings of a protocol, from features extracted once.
+
+    Each data sample holds `feature` (D,), `pid`, `camid`, `modality` ('rgb' or 'ir'), `frame` and `img_path`.
+    Logged are `{setting}/{R1|R5|R10|R20|mAP|mINP}` in percent, with re-ranking `{setting}_rerank/...` too: pick a
+    checkpoint by `save_best='val_single/mAP'`.
+
+    Args:
+        protocol (dict): Config of a protocol in TASK_UTILS: `dict(type='SYSUMM01Protocol', perm_file=...)`.
+        rerank (bool): Also measure with k-reciprocal re-ranking. Defaults to False.
+        json_file (str, optional): Where to write the results, with all that they must be published with.
+        features_file (str, optional): Where to write the features as NPZ (see `save_features`).
+        training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
+            words, for the JSON: 'train+val (395), last checkpoint'.
+        collect_device (str): See `BaseMetric`.
+        prefix (str, optional): See `BaseMetric`.
+
+    Attributes:
+        last (LastEvaluation | None): What the last evaluation saw and found; on the main process only.
+    """
+
+    default_prefix = ''  # the setting is the prefix
+
+    def __init__(
+        self,
+        protocol: dict,
+        rerank: bool = False,
+        json_file: str | None = None,
+        features_file: str | None = None,
+        training_identities: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.protocol = TASK_UTILS.build(protocol)
+        self.rerank, self.training_identities = rerank, training_identities
+        self.json_file, self.features_file = json_file, features_file
+        self.last: LastEvaluation | None = None
+
+    def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
+        """Keeps the feature and the labels of each sample."""
+        for sample in data_samples:
+            self.results.append(
+                dict(
+                    feature=sample['feature'].detach().float().cpu().numpy(),  # (D,)
+                    **{key: sample[key] for key in ('pid', 'camid', 'modality', 'frame', 'img_path')},
+                )
+            )
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Evaluates what all processes collected, logs the table, writes the files that were asked for."""
+        features = FeatureTable(
+            np.stack([result['feature'] for result in results]),  # (N, D)
+            pids=[int(result['pid']) for result in results],
+            camids=[int(result['camid']) for result in results],
+            frames=[int(result['frame']) for result in results],
+            modalities=[result['modality'] for result in results],
+        )
+        if self.features_file:
+            save_features(self.features_file, features)
+        settings = evaluate(features, self.protocol, self.rerank)
+        self.last = LastEvaluation(features, [result['img_path'] for result in results], settings)
+        print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
+        if self.json_file:
+            about = dict(self.protocol.describe(), rerank=self.rerank, training_identities=self.training_identities)
+            write_results(self.json_file, settings, **about)
+        return {f'{name}/{key}': row[key] for name, row in settings.items() for key in METRIC_NAMES}

@@ -1,0 +1,33 @@
+"""Results as people read them and as programs do."""
+
+import json
+import os
+
+from .ranking import METRIC_NAMES
+
+
+def results_table(results: dict[str, dict]) -> str:
+    """A table as the paper's Table I: a row a setting, mean and standard deviation over trials in percent.
+
+    Args:
+        results (dict[str, dict]): What `evaluate` returns.
+    """
+    width = max(len('setting'), *map(len, results))
+    head = ''.join(f'{name:>14}' for name in METRIC_NAMES)
+    lines = [f'{"setting":<{width}}{head}   queries   gallery  sampling   re-ranked']
+    for name, row in results.items():
+        values = ''.join(f'{row[key]:8.2f} ±{row[f"{key}_std"]:4.1f}' for key in METRIC_NAMES)
+        reranked = 'yes' if row['reranked'] else 'no'
+        sampling = f'{row["sampling"]} x{row["num_trials"]}'
+        lines.append(
+            f'{name:<{width}}{values}{row["num_queries"]:10.0f}{row["num_gallery"]:10.0f}  {sampling:<12} {reranked}'
+        )
+    return '\n'.join(lines)
+
+
+def write_results(path: str, results: dict[str, dict], **about: object) -> None:
+    """Writes results by setting as JSON, and beside them under `about` what they must be published with."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, 'w') as file:
+        json.dump({**results, 'about': about}, file, indent=2)
+        file.write('\n')

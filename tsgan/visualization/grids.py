@@ -1,0 +1,157 @@
+"""The paper's picture grids, drawn from arrays: the ranked list (Fig. 4) and the translation grid (Fig. 5).
+
+Images are RGB, uint8, (h, w, 3), of any size; each is stretched to the cell, as it is to the network's input size.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+GREEN, RED = (0, 160, 60), (220, 40, 40)
+BLACK, GRAY, WHITE = (0, 0, 0), (170, 170, 170), (255, 255, 255)
+
+BORDER = 4  # pixels, around a ranked image
+GAP = 6  # between neighbours
+GROUP_GAP = 24  # between what belongs apart
+LINE = 20  # height of a line of text
+
+
+def ranked_list(
+    queries: Sequence[np.ndarray],
+    galleries: Sequence[Sequence[np.ndarray]],
+    same_identity: Sequence[Sequence[bool]],
+    query_captions: Sequence[str] = (),
+    gallery_captions: Sequence[Sequence[str]] = (),
+    cell: tuple[int, int] = (192, 96),
+) -> np.ndarray:
+    """Draw queries, each with its best gallery images from left to right (paper, Fig. 4).
+
+    A gallery image has a green border where it shows the query's identity, a red one where it does not.
+
+    Args:
+        queries (Sequence[np.ndarray]): Q images.
+        galleries (Sequence[Sequence[np.ndarray]]): For each query its gallery images, best first; not all rows need
+            the same number.
+        same_identity (Sequence[Sequence[bool]]): For each gallery image whether it shows the query's identity.
+        query_captions (Sequence[str]): A short line under each query. Defaults to (), no such lines.
+        gallery_captions (Sequence[Sequence[str]]): A short line under each gallery image. Defaults to (), none.
+        cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
+
+    Returns:
+        np.ndarray: RGB, uint8, (height, width, 3).
+
+    Raises:
+        ValueError: If there is no query, or the sequences do not match.
+    """
+    _same_lengths(queries=queries, galleries=galleries, same_identity=same_identity)
+    if query_captions:
+        _same_lengths(queries=queries, query_captions=query_captions)
+    for row, images in enumerate(galleries):
+        _same_lengths(galleries=images, same_identity=same_identity[row])
+        if gallery_captions:
+            _same_lengths(galleries=images, gallery_captions=gallery_captions[row])
+
+    height, width = cell
+    caption = LINE if query_captions or gallery_captions else 0
+    step_y, step_x = height + 2 * BORDER + caption + GAP, width + 2 * BORDER + GAP
+    start_x = GAP + width + 2 * BORDER + GROUP_GAP  # of the gallery
+    ranks = max(len(images) for images in galleries)
+    canvas = _canvas(LINE + len(queries) * step_y + GAP, start_x + ranks * step_x)
+
+    _text(canvas, 'query', GAP, 0, width + 2 * BORDER)
+    for rank in range(ranks):
+        _text(canvas, str(rank + 1), start_x + rank * step_x, 0, width + 2 * BORDER)
+    line_x = start_x - GROUP_GAP // 2
+    canvas[LINE : -GAP - caption, line_x - 1 : line_x + 1] = GRAY
+
+    for row, (query, images) in enumerate(zip(queries, galleries, strict=True)):
+        y = LINE + row * step_y
+        text_y = y + height + 2 * BORDER
+        _paste(canvas, query, y + BORDER, GAP + BORDER, cell)
+        if query_captions:
+            _text(canvas, query_captions[row], GAP, text_y, width + 2 * BORDER)
+        for rank, image in enumerate(images):
+            x = start_x + rank * step_x
+            canvas[y:text_y, x : x + width + 2 * BORDER] = GREEN if same_identity[row][rank] else RED
+            _paste(canvas, image, y + BORDER, x + BORDER, cell)
+            if gallery_captions:
+                _text(canvas, gallery_captions[row][rank], x, text_y, width + 2 * BORDER)
+    return canvas
+
+
+def translation_grid(
+    real_rgb: Sequence[np.ndarray],
+    fake_ir: Sequence[np.ndarray],
+    real_ir: Sequence[np.ndarray],
+    fake_rgb: Sequence[np.ndarray],
+    rec_rgb: Sequence[np.ndarray] = (),
+    rec_ir: Sequence[np.ndarray] = (),
+    cell: tuple[int, int] = (192, 96),
+) -> np.ndarray:
+    """Draw what the generators make of some images: one kind a row, one image a column (paper, Fig. 5).
+
+    Args:
+        real_rgb (Sequence[np.ndarray]): X_R, N images.
+        fake_ir (Sequence[np.ndarray]): X'_I = G_I(X_R), N images; below ``real_rgb``.
+        real_ir (Sequence[np.ndarray]): X_I, N images; by the pairing of a batch they show the people of ``real_rgb``.
+        fake_rgb (Sequence[np.ndarray]): X'_R = G_R(X_I), N images; below ``real_ir``.
+        rec_rgb (Sequence[np.ndarray]): G_R(X'_I), N images. Defaults to (), no such row.
+        rec_ir (Sequence[np.ndarray]): G_I(X'_R), N images. Defaults to (), no such row.
+        cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
+
+    Returns:
+        np.ndarray: RGB, uint8, (height, width, 3).
+
+    Raises:
+        ValueError: If there is no image, or the sequences do not match.
+    """
+    _same_lengths(real_rgb=real_rgb, fake_ir=fake_ir, real_ir=real_ir, fake_rgb=fake_rgb)
+    groups = [
+        {'real RGB': real_rgb, 'fake IR': fake_ir, 'back to RGB': rec_rgb},
+        {'real IR': real_ir, 'fake RGB': fake_rgb, 'back to IR': rec_ir},
+    ]
+    height, width = cell
+    label = 100  # width of the row labels
+    rows = 4 + bool(len(rec_rgb)) + bool(len(rec_ir))
+    canvas = _canvas(rows * (height + GAP) + GROUP_GAP, label + len(real_rgb) * (width + GAP))
+    y = GAP
+    for group in groups:
+        for name, images in group.items():
+            if len(images) == 0:
+                continue
+            _same_lengths(**{'real_rgb': real_rgb, name: images})
+            _text(canvas, name, 0, y + (height - LINE) // 2, label)
+            for column, image in enumerate(images):
+                _paste(canvas, image, y, label + column * (width + GAP), cell)
+            y += height + GAP
+        y += GROUP_GAP - GAP
+    return canvas
+
+
+def _same_lengths(**sequences: Sequence) -> None:
+    lengths = {name: len(sequence) for name, sequence in sequences.items()}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        raise ValueError(f'Expected the same number of each, at least one, but got {lengths}.')
+
+
+def _canvas(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), WHITE, dtype=np.uint8)
+
+
+def _paste(canvas: np.ndarray, image: np.ndarray, y: int, x: int, cell: tuple[int, int]) -> None:
+    height, width = cell
+    smaller = image.shape[0] > height or image.shape[1] > width
+    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    canvas[y : y + height, x : x + width] = cv2.resize(image, (width, height), interpolation=way)
+
+
+def _text(canvas: np.ndarray, text: str, x: int, y: int, width: int) -> None:
+    """Write one line, centred in (x, x + width) and (y, y + LINE), smaller where it would not fit."""
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.45
+    (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
+    if text_width > width:
+        scale *= width / text_width
+        (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
+    left = x + (width - text_width) // 2
+    cv2.putText(canvas, text, (left, y + LINE - 6), font, scale, BLACK, 1, cv2.LINE_AA)

@@ -1,0 +1,208 @@
+import os.path as osp
+import random
+from contextlib import contextmanager
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from tsgan.registry import HOOKS
+from tsgan.visualization.grids import ranked_list, translation_grid
+
+
+@HOOKS.register_module()
+class TranslationGridHook(Hook):
+    """Draws what the generators make of a few training images while they train (paper, Fig. 5).
+
+    The images are the same in every epoch and after a resume, one RGB and one IR image of each of ``num_images``
+    identities, as the training pipeline gives them. The grid goes to the visualizer, and the newest one to
+    ``<work_dir>/translation_grid.jpg``. A model without ``generators`` is left alone.
+
+    Args:
+        interval (int): Epochs from one grid to the next; the last epoch has one in any case. Defaults to 1.
+        num_images (int): Columns of the grid. Defaults to 8.
+        seed (int): Which images, and how they are augmented. Defaults to 0.
+    """
+
+    def __init__(self, interval: int = 1, num_images: int = 8, seed: int = 0) -> None:
+        self.interval = interval
+        self.num_images = num_images
+        self.seed = seed
+        self.data = None  # the collated images; None where nothing is to be drawn
+
+    def before_train(self, runner: Runner) -> None:
+        if not hasattr(_unwrapped(runner.model), 'generators'):
+            runner.logger.info('TranslationGridHook draws nothing: the model has no generators.')
+        elif is_main_process():
+            loader = runner.train_dataloader
+            with _own_randomness(self.seed):
+                self.data = loader.collate_fn([loader.dataset[row] for row in self._choose(loader.dataset)])
+
+    def _choose(self, dataset) -> list[int]:
+        """Rows of N RGB images, then of N IR images of the same identities."""
+        rng = np.random.default_rng(self.seed)
+        labels, modalities = dataset.labels, dataset.modalities
+        identities = rng.permutation(np.unique(labels))[: self.num_images]
+        return [
+            int(rng.choice(np.flatnonzero((modalities == modality) & (labels == identity))))
+            for modality in ('rgb', 'ir')
+            for identity in identities
+        ]
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self.data is None or not (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
+            return
+        model = _unwrapped(runner.model)
+        images = model.data_preprocessor(self.data, False)['inputs']  # (2N, 3, H, W)
+        rgb, ir = images.chunk(2)
+        # Past a distributed wrapper, whose forward may wait for ranks that draw nothing.
+        generators = _unwrapped(model.generators)
+        with torch.no_grad(), _evaluating(generators):
+            made = generators(rgb, ir)
+        grid = translation_grid(
+            real_rgb=_as_uint8(rgb),
+            fake_ir=_as_uint8(made.fake_ir),
+            real_ir=_as_uint8(ir),
+            fake_rgb=_as_uint8(made.fake_rgb),
+            rec_rgb=_as_uint8(made.rec_rgb),
+            rec_ir=_as_uint8(made.rec_ir),
+        )
+        _publish(runner, 'translation_grid', grid, runner.epoch + 1)
+
+
+@HOOKS.register_module()
+class RankedListHook(Hook):
+    """Draws the ranked lists of a few queries after every validation and test (paper, Fig. 4).
+
+    What is drawn is what was measured: the first trial of the protocol's first setting, with its gallery and its
+    exclusions, before any re-ranking. The queries are a random choice among those that have a match, the same in every
+    epoch. Under an image stand its identity, its camera and its distance from the query (Euclidean, features of unit
+    length: 0 to 2). The picture goes to the visualizer, and the newest one to ``<work_dir>/ranked_list.jpg``.
+
+    Args:
+        num_queries (int): Rows of the picture. Defaults to 4.
+        topk (int): Ranks of a row. Defaults to 10.
+        seed (int): Which queries. Defaults to 0.
+    """
+
+    def __init__(self, num_queries: int = 4, topk: int = 10, seed: int = 0) -> None:
+        self.num_queries = num_queries
+        self.topk = topk
+        self.seed = seed
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        self._draw(runner, runner.val_evaluator.metrics)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        self._draw(runner, runner.test_evaluator.metrics)
+
+    def _draw(self, runner: Runner, metrics: list) -> None:
+        if not is_main_process():  # which alone has the features of all
+            return
+        metric = next((metric for metric in metrics if getattr(metric, 'last', None) is not None), None)
+        if metric is None:
+            runner.logger.info('RankedListHook draws nothing: the evaluator has no ReIDMetric.')
+            return
+        features, paths = metric.last.features, metric.last.img_paths
+        setting = next(iter(metric.protocol.settings(features).values()))
+        queries, ranked, distances = self._rank(features, setting)
+
+        def images(rows: np.ndarray) -> list[np.ndarray]:
+            return [mmcv.imread(paths[row], channel_order='rgb') for row in rows]
+
+        def name(row: int) -> str:
+            return f'id {features.pids[row]} c{features.camids[row]}'
+
+        picture = ranked_list(
+            images(queries),
+            [images(rows) for rows in ranked],
+            [features.pids[rows] == features.pids[query] for query, rows in zip(queries, ranked, strict=True)],
+            [name(query) for query in queries],
+            [
+                [f'{name(row)}: {distance:.2f}' for row, distance in zip(rows, row_distances, strict=True)]
+                for rows, row_distances in zip(ranked, distances, strict=True)
+            ],
+        )
+        _publish(runner, 'ranked_list', picture, runner.epoch)
+
+    def _rank(self, features, setting) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+        """Rank the first trial's gallery for some of its queries.
+
+        Args:
+            features (FeatureTable): All test images.
+            setting (Setting): One setting of the protocol.
+
+        Returns:
+            tuple: Rows of the queries, (Q,); for each the rows of its best gallery images, (topk,) or fewer; and
+            their distances.
+        """
+        query, gallery = setting.trials[0]
+        match = features.pids[query][:, None] == features.pids[gallery]  # (Q, G)
+        if setting.exclude:
+            match &= ~setting.exclude(features, query, gallery)
+        valid = query[match.any(axis=1)]
+        query = np.random.default_rng(self.seed).permutation(valid)[: self.num_queries]
+
+        squared = 2 - 2 * _unit_length(features.feats[query]) @ _unit_length(features.feats[gallery]).T  # (Q, G)
+        if setting.exclude:
+            squared[setting.exclude(features, query, gallery)] = np.inf
+        order = np.argsort(squared, axis=1, kind='stable')[:, : self.topk]
+        best = np.take_along_axis(squared, order, axis=1)
+        shown = np.isfinite(best)
+        ranked = [gallery[row[keep]] for row, keep in zip(order, shown, strict=True)]
+        return query, ranked, [np.sqrt(row[keep].clip(0)) for row, keep in zip(best, shown, strict=True)]
+
+
+def _unit_length(feats: np.ndarray) -> np.ndarray:
+    """Rows of unit length, (N, D); a row of zeros stays as it is."""
+    return feats / np.linalg.norm(feats, axis=1, keepdims=True).clip(np.finfo(feats.dtype).tiny)
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    return module.module if is_model_wrapper(module) else module
+
+
+def _as_uint8(images: Tensor) -> np.ndarray:
+    """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) in 0..255."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _publish(runner: Runner, name: str, image: np.ndarray, step: int) -> None:
+    """Give a picture to the visualizer's backends, and keep the newest where a person looks first."""
+    runner.visualizer.add_image(name, image, step)
+    path = osp.join(runner.work_dir, f'{name}.jpg')
+    if not cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+        raise OSError(f'{path} could not be written.')
+
+
+@contextmanager
+def _evaluating(module: nn.Module):
+    """Evaluation mode inside, and every submodule's own mode after it."""
+    modes = [(child, child.training) for child in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, training in modes:
+            child.training = training
+
+
+@contextmanager
+def _own_randomness(seed: int):
+    """Seeded generators inside, and the ones that training uses untouched by it."""
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(cpu)
