@@ -38,9 +38,7 @@ TSGAN = dict(
     ),
     teacher=dict(
         type='FrozenTeacher',
-        encoder=dict(type='Encoder', backbone=TEACHER),
-        checkpoint='none',
-        trained_by='configs/teacher_ir.py',
+        encoder=dict(type='Encoder', backbone=TEACHER, checkpoint='none', trained_by='configs/teacher_ir.py'),
     ),
     loss_adv=dict(type='VanillaGANLoss'),
     loss_cyc=dict(type='CycleConsistencyLoss'),

@@ -6,11 +6,13 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),  # an epoch's randomness follows from (seed, epoch): exact --resume
     identity_count=dict(type='IdentityCountHook'),
-    phases=dict(type='AlternatingPhasesHook', phases=['reid']),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=1),
+    gradient_norm=dict(type='GradientNormHook', interval=50),
+    translation_grid=dict(type='TranslationGridHook'),
+    ranked_list=dict(type='RankedListHook'),
 )
 
 # every child module has an optimizer of its own, hence a distributed wrapper of its own

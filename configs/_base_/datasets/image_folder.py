@@ -22,6 +22,7 @@ test_dataloader = dict(
         test_mode=True,
     )
 )
+test_cfg = dict(type='TestLoop')
 test_evaluator = dict(
     protocol=dict(_delete_=True, type='CrossModalityProtocol'),  # IR -> RGB and RGB -> IR
     training_identities='train split, last checkpoint',

@@ -43,6 +43,7 @@ test_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     worker_init_fn=dict(type='tsgan.seed_worker'),
 )
+test_cfg = dict(type='TestLoop')
 test_evaluator = dict(
     type='ReIDMetric',
     protocol=dict(type='SYSUMM01Protocol', perm_file=f'{data_root}/exp/rand_perm_cam.mat'),

@@ -20,9 +20,9 @@ model = dict(
                 dilations=(1, 1, 1),
                 out_indices=(2,),
             ),
+            checkpoint='work_dirs/teacher_ir',
+            trained_by='configs/teacher_ir.py',
         ),
-        checkpoint='work_dirs/teacher_ir',
-        trained_by='configs/teacher_ir.py',
     ),
     loss_adv=dict(type='VanillaGANLoss'),
     loss_cyc=dict(type='CycleConsistencyLoss', loss_weight=10.0),
@@ -31,9 +31,4 @@ model = dict(
     loss_ts_cd=dict(type='TeacherStudentLoss', loss_weight=0.006, reduction='channel'),
     loss_ts_real_ir=dict(type='TeacherStudentLoss', loss_weight=0.003, reduction='channel'),
     loss_ts_fake_ir=dict(type='TeacherStudentLoss', loss_weight=0.003, reduction='channel'),
-)
-default_hooks = dict(
-    phases=dict(type='AlternatingPhasesHook', phases=['generators', 'reid', 'discriminators']),  # Algorithm 1
-    gradient_norm=dict(type='GradientNormHook', interval=50),
-    translation_grid=dict(type='TranslationGridHook'),
 )

@@ -1,7 +1,11 @@
 from collections.abc import Sequence
+from pathlib import Path
+from urllib.error import URLError
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
+from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from tsgan.registry import MODELS
@@ -13,25 +17,38 @@ class Encoder(BaseModule):
 
     The former and the latter encoder of the paper (FE, LE) are one backbone with two outputs: for a ResNet,
     ``out_indices=(2, 3)`` gives f_map,S after layer3 and f_map,R after layer4. Any mmpretrain backbone with
-    ``out_indices`` fits.
+    ``out_indices`` fits. Its weights begin as the backbone's ``init_cfg`` says, or as those of a model that this
+    toolbox has trained.
 
     Args:
         backbone (dict): Config of the backbone.
         mean (Sequence[float]): Channel means in RGB order, 0 to 255, that the backbone was trained with.
             Defaults to ImageNet's.
         std (Sequence[float]): The standard deviations. Defaults to ImageNet's.
-        init_cfg (dict, optional): Initialisation config. Defaults to None.
+        checkpoint (str, optional): A trained model to begin with: a checkpoint, or the work dir of a training, whose
+            last checkpoint is then taken. Defaults to None.
+        trained_by (str, optional): Config that trains it; named when ``checkpoint`` is not there. Defaults to None.
+
+    Raises:
+        FileNotFoundError: On initialisation of the weights, when there is no such checkpoint.
+        RuntimeError: On initialisation of the weights, when the checkpoint has another encoder, or the backbone's
+            weights cannot be downloaded.
     """
+
+    PREFIX = 'reid.encoder.'  # where a model's state dict holds its encoder
 
     def __init__(
         self,
         backbone: dict,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
-        init_cfg: dict | None = None,
+        checkpoint: str | None = None,
+        trained_by: str | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__()
         self.backbone = MODELS.build(backbone)
+        self.checkpoint = checkpoint
+        self.trained_by = trained_by
         to_unit = 127.5  # [0, 255] -> [-1, 1]
         self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1) / to_unit - 1, persistent=False)
         self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1) / to_unit, persistent=False)
@@ -46,3 +63,46 @@ class Encoder(BaseModule):
             tuple[Tensor, ...]: Maps (N, C_i, H_i, W_i).
         """
         return self.backbone((images - self.mean) / self.std)
+
+    def init_weights(self) -> None:
+        if self.checkpoint is not None:
+            self._load_trained()
+            self._is_init = True
+            return
+        try:
+            super().init_weights()
+        except URLError as error:
+            raise RuntimeError(
+                f'the weights that the backbone starts from cannot be downloaded ({error.reason}): give a local file '
+                'with `--cfg-options model.reid.encoder.backbone.init_cfg.checkpoint=FILE`, or start from scratch '
+                'with `model.reid.encoder.backbone.init_cfg=None`.'
+            ) from error
+
+    def _load_trained(self) -> None:
+        path = self._find_checkpoint()
+        state = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        state = state.get('state_dict', state)
+        state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
+        wanted = self.state_dict()
+        wrong = [name for name, t in wanted.items() if name not in state or state[name].shape != t.shape]
+        if wrong:
+            raise RuntimeError(
+                f'{path} does not hold the encoder that the config describes: {len(wrong)} of {len(wanted)} tensors '
+                f'are missing or of another shape, {self.PREFIX}{wrong[0]} first; expected a model that '
+                f'{self.trained_by} trains.'
+            )
+        self.load_state_dict({name: state[name] for name in wanted})
+        print_log(f'encoder of {path}', logger='current')
+
+    def _find_checkpoint(self) -> str:
+        path = Path(self.checkpoint)
+        if path.is_dir():
+            last = path / 'last_checkpoint'  # written by MMEngine's CheckpointHook
+            path = path / Path(last.read_text().strip()).name if last.exists() else last
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'no trained model at {self.checkpoint}: train it with `python tools/train.py {self.trained_by}`, '
+                'or name its checkpoint in `checkpoint` of the encoder (of the IR teacher: `--cfg-options '
+                'model.teacher.encoder.checkpoint=FILE`).'
+            )
+        return str(path)

@@ -1,1 +1,0 @@
-_base_ = './tsgan_resnet50.py'
