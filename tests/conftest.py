@@ -9,7 +9,7 @@ from mmpretrain.structures import DataSample
 
 from tsgan.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 
-HEIGHT, WIDTH = 32, 16
+HEIGHT, WIDTH = 64, 32  # the joint discriminator halves five times
 NUM_IDS = 6
 
 RESNET = dict(type='mmpretrain.ResNet', depth=18, stem_channels=4, base_channels=4, zero_init_residual=False)

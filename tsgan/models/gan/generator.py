@@ -1,3 +1,4 @@
+import torch
 import torch.nn as nn
 from mmengine.model import BaseModule
 from torch import Tensor
@@ -32,6 +33,9 @@ class ResnetGenerator(BaseModule):
     Args:
         base_channels (int): k. Defaults to 64.
         num_blocks (int): Residual blocks; CycleGAN takes 9 for images of 256 pixels, 6 for 128. Defaults to 9.
+        residual (bool): Add the input before the tanh, so that the generator starts near the identity and learns a
+            difference (as DeblurGAN's, Kupyn et al. 2018): a short training then keeps pose and edges. Defaults to
+            False, as CycleGAN.
         init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
     """
 
@@ -39,9 +43,11 @@ class ResnetGenerator(BaseModule):
         self,
         base_channels: int = 64,
         num_blocks: int = 9,
+        residual: bool = False,
         init_cfg: dict | None = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02),
     ) -> None:
         super().__init__(init_cfg)
+        self.residual = residual
         c = base_channels
         layers = [
             nn.Conv2d(3, c, 7, padding=3, padding_mode='reflect', bias=False),
@@ -61,7 +67,7 @@ class ResnetGenerator(BaseModule):
                 nn.InstanceNorm2d(width // 2),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.Conv2d(c, 3, 7, padding=3, padding_mode='reflect'), nn.Tanh()]
+        layers.append(nn.Conv2d(c, 3, 7, padding=3, padding_mode='reflect'))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -71,7 +77,10 @@ class ResnetGenerator(BaseModule):
         Returns:
             Tensor: (N, 3, H, W) in [-1, 1].
         """
-        return self.layers(images)
+        change = self.layers(images)
+        if self.residual:
+            change = change + torch.atanh(0.98 * images)  # 0.98: atanh(1) is infinite
+        return torch.tanh(change)
 
 
 @MODELS.register_module()
@@ -80,11 +89,14 @@ class CycleGenerators(BaseModule):
 
     Args:
         generator (dict): Config of either.
+        gray_ir (bool): Average G_I's channels, since IR images have three equal ones; otherwise D_I tells a fake by
+            its colours before anything else is learned. Defaults to False, as the paper does not mention it.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
     """
 
-    def __init__(self, generator: dict, init_cfg: dict | None = None) -> None:
+    def __init__(self, generator: dict, gray_ir: bool = False, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        self.gray_ir = gray_ir
         self.rgb_to_ir = MODELS.build(generator)
         self.ir_to_rgb = MODELS.build(generator)
 
@@ -97,7 +109,11 @@ class CycleGenerators(BaseModule):
         Returns:
             Translation: Fakes and, where asked for, reconstructions.
         """
-        fake_ir, fake_rgb = self.rgb_to_ir(rgb), self.ir_to_rgb(ir)
+        fake_ir, fake_rgb = self.to_ir(rgb), self.ir_to_rgb(ir)
         if not reconstruct:
             return Translation(fake_ir, fake_rgb)
-        return Translation(fake_ir, fake_rgb, rec_rgb=self.ir_to_rgb(fake_ir), rec_ir=self.rgb_to_ir(fake_rgb))
+        return Translation(fake_ir, fake_rgb, rec_rgb=self.ir_to_rgb(fake_ir), rec_ir=self.to_ir(fake_rgb))
+
+    def to_ir(self, rgb: Tensor) -> Tensor:
+        ir = self.rgb_to_ir(rgb)  # (B, 3, H, W)
+        return ir.mean(dim=1, keepdim=True).expand_as(ir) if self.gray_ir else ir

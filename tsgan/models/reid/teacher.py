@@ -19,6 +19,7 @@ class FrozenTeacher(BaseModule):
         super().__init__()
         self.encoder = MODELS.build(encoder)
         self.encoder.requires_grad_(False)
+        self.train(False)
 
     def train(self, mode: bool = True) -> 'FrozenTeacher':
         """Stays in eval mode whatever is asked."""
