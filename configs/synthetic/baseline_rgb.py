@@ -1,4 +1,4 @@
 # Table III, row 2: the ReID network on RGB images alone.
 _base_ = './backbone.py'
-train_dataloader = dict(dataset=dict(modality='rgb'))
+train_dataloader = dict(batch_size=64, dataset=dict(modality='rgb'))
 test_evaluator = dict(protocol=dict(_delete_=True, type='SingleModalityProtocol', modality='rgb'))

@@ -7,4 +7,5 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 model = dict(reid=dict(encoder=dict(checkpoint=None), head=dict(num_classes=150)))
-train_dataloader = dict(dataset=dict(split='pretrain', modality='rgb'))
+train_dataloader = dict(batch_size=64, dataset=dict(split='pretrain', modality='rgb'))
+test_evaluator = dict(protocol=dict(_delete_=True, type='SingleModalityProtocol', modality='rgb'))

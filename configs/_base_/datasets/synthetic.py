@@ -18,11 +18,11 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=64,  # 8 identities x 4 pairs x 2 modalities
+    batch_size=32,  # 8 identities x 2 pairs x 2 modalities
     num_workers=1,
     dataset=dict(type='SYSUMM01', data_root=data_root, split='train', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
-    batch_sampler=dict(type='IdentityPairBatchSampler', num_pairs=4, num_batches=50),
+    batch_sampler=dict(type='IdentityPairBatchSampler', num_pairs=2, num_batches=50),
     collate_fn=dict(type='default_collate'),
     worker_init_fn=dict(type='tsgan.seed_worker'),
 )

@@ -25,13 +25,13 @@ JPEG_QUALITY = 92
 
 def render_dataset(
     root,
-    num_train=96,
-    num_val=16,
-    num_test=48,
-    num_pretrain=64,
-    frames=10,
+    num_train=300,
+    num_val=24,
+    num_test=96,
+    num_pretrain=150,
+    frames=12,
     size=(96, 48),
-    seed=0,
+    seed=1,
     workers=None,
     force=False,
 ):
