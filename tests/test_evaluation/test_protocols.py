@@ -162,6 +162,11 @@ def test_single_modality_queries_are_one_image_per_identity_and_camera(table, mo
     assert not np.array_equal(setting.trials[0].query, setting.trials[1].query)
 
 
+def test_single_modality_without_cameras_excludes_nothing(table):
+    setting = SingleModalityProtocol('ir', across_cameras=False).settings(table)['single_modality']
+    assert setting.exclude is None
+
+
 @pytest.mark.parametrize('shots', [1, 3])
 def test_cross_modality_searches_both_ways_in_a_gallery_of_few_images_an_identity(table, shots):
     settings = CrossModalityProtocol(shots=shots, num_trials=4).settings(table)

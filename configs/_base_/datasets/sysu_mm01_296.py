@@ -19,6 +19,7 @@ val_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     worker_init_fn=dict(type='tsgan.seed_worker'),
 )
+val_cfg = dict(type='ValLoop')
 val_evaluator = dict(
     type='ReIDMetric',
     protocol=dict(
