@@ -178,12 +178,12 @@ def drawn(tmp_path, rows, ranks):
     return dict(found)
 
 
-@pytest.mark.parametrize('event', ['after_val_epoch', 'after_test_epoch'])
-def test_ranked_list_orders_by_distance_and_leaves_out_what_is_excluded(evaluated, tmp_path, event):
+@pytest.mark.parametrize(('event', 'step'), [('after_val_epoch', 3), ('after_test_epoch', 0)])
+def test_ranked_list_orders_by_distance_and_leaves_out_what_is_excluded(evaluated, tmp_path, event, step):
     runner = evaluated()
     runner.epoch = 3
     getattr(RankedListHook(), event)(runner, {})
-    assert files(tmp_path) == ['ranked_list_3.png']
+    assert files(tmp_path) == [f'ranked_list_{step}.png']
     assert (tmp_path / 'ranked_list.jpg').is_file()
     g, r = GREEN, RED
     assert drawn(tmp_path, rows=2, ranks=5) == {

@@ -64,8 +64,10 @@ def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Ru
     """
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
     cfg.launcher = launcher
-    if launcher == 'pytorch' and not torch.cuda.is_available() and not dist.is_initialized():
-        dist.init_process_group('gloo')  # MMEngine would ask for a GPU
+    if launcher == 'pytorch' and not torch.cuda.is_available():  # MMEngine would ask for a GPU in both places
+        if not dist.is_initialized():
+            dist.init_process_group('gloo')
+        cfg.model_wrapper_cfg.device_ids = None
     return Runner.from_cfg(cfg)
 
 

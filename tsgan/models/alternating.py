@@ -56,14 +56,14 @@ class AlternatingModel(BaseModel):
             log.update({f'{phase}/{name}': value for name, value in log_vars.items()})
         return log
 
-    def state_dict(self, *args, **kwargs) -> dict[str, Tensor]:
+    def state_dict(self, *args, prefix: str = '', **kwargs) -> dict[str, Tensor]:
         """As ever, and with the same names whether or not a distributed wrapper is around the children."""
-        state = super().state_dict(*args, **kwargs)
+        state = super().state_dict(*args, prefix=prefix, **kwargs)
         for name, child in self.named_children():
             if is_model_wrapper(child):
-                wrapped = f'{name}.module.'
+                wrapped = f'{prefix}{name}.module.'
                 for key in [key for key in state if key.startswith(wrapped)]:
-                    state[key.replace(wrapped, f'{name}.', 1)] = state.pop(key)
+                    state[f'{prefix}{name}.{key.removeprefix(wrapped)}'] = state.pop(key)
         return state
 
     @contextmanager

@@ -97,12 +97,13 @@ class RankedListHook(Hook):
         self.seed = seed
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self._draw(runner, runner.val_evaluator.metrics)
+        self._draw(runner, runner.val_evaluator.metrics, runner.epoch)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        self._draw(runner, runner.test_evaluator.metrics)
+        # step 0: to ask the runner for its epoch would build the train loop, which a test needs no data for
+        self._draw(runner, runner.test_evaluator.metrics, step=0)
 
-    def _draw(self, runner: Runner, metrics: list) -> None:
+    def _draw(self, runner: Runner, metrics: list, step: int) -> None:
         if not is_main_process():  # which alone has the features of all
             return
         metric = next((metric for metric in metrics if getattr(metric, 'last', None) is not None), None)
@@ -129,7 +130,7 @@ class RankedListHook(Hook):
                 for rows, row_distances in zip(ranked, distances, strict=True)
             ],
         )
-        _publish(runner, 'ranked_list', picture, runner.epoch)
+        _publish(runner, 'ranked_list', picture, step)
 
     def _rank(self, features, setting) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
         """Rank the first trial's gallery for some of its queries.
