@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from tsgan.apis import build_runner, load_config
+from tsgan.apis import build_runner, describe_tested, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,6 +30,7 @@ def main() -> None:
         raise FileNotFoundError(f'no checkpoint at {args.checkpoint}: give one, as a training writes in its work dir.')
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
     cfg.load_from = args.checkpoint
+    describe_tested(cfg, args.checkpoint)
     evaluator = cfg.test_evaluator
     evaluator.rerank = evaluator.get('rerank', False) or args.rerank
     evaluator.json_file = args.json or evaluator.get('json_file') or str(Path(cfg.work_dir, 'results.json'))

@@ -3,8 +3,9 @@
 import argparse
 
 from mmengine.config import DictAction
+from mmengine.runner import find_latest_checkpoint
 
-from tsgan.apis import build_runner, check_data, load_config, use_amp
+from tsgan.apis import build_runner, check_data, continue_from, load_config, use_amp
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,8 +43,9 @@ def main() -> None:
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        checkpoint = find_latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        if checkpoint:
+            continue_from(cfg, checkpoint)
     if args.check_data:
         check_data(cfg)
     build_runner(cfg, args.launcher, args.local_rank).train()

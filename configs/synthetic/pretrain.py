@@ -9,3 +9,4 @@ _base_ = [
 model = dict(reid=dict(encoder=dict(checkpoint=None), head=dict(num_classes=150)))
 train_dataloader = dict(batch_size=64, dataset=dict(split='pretrain', modality='rgb'))
 test_evaluator = dict(protocol=dict(_delete_=True, type='SingleModalityProtocol', modality='rgb'))
+auto_scale_lr = dict(base_batch_size=64)

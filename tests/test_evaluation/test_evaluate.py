@@ -169,3 +169,12 @@ def test_long_work_shows_how_much_time_is_left(capsys):
     assert 'Work: 1/3, 0 s, ETA 0 s' in capsys.readouterr().err
     assert list(progress(range(3), 'Work')) == [0, 1, 2]
     assert capsys.readouterr().err == ''
+
+
+def test_raw_features_are_compared_by_their_length_too():
+    # identity 1 points where the query points, identity 2 is nearer
+    feats = np.array([[1.0, 0.0], [3.0, 0.0], [1.0, 0.5]])
+    table = FeatureTable(feats, pids=[1, 1, 2], camids=[2, 1, 1], modalities=['ir', 'rgb', 'rgb'])
+    protocol = CrossModalityProtocol(directions=('ir_to_rgb',), num_trials=1)
+    assert evaluate(table, protocol)['ir_to_rgb']['R1'] == 100
+    assert evaluate(table, protocol, normalize=False)['ir_to_rgb']['R1'] == 0

@@ -62,6 +62,7 @@ def test_the_metric_gives_what_evaluate_gives(table, data_samples, perm_file, tm
     assert about == {
         **protocol.describe(),
         'rerank': rerank,
+        'normalize': True,
         'training_identities': 'train+val (395), last checkpoint',
     }
     assert evaluate(load_features(tmp_path / 'features.npz'), protocol, rerank) == expected

@@ -102,10 +102,17 @@ def test_official_sampling_without_its_file_says_where_it_comes_from():
         SYSUMM01Protocol(gallery_sampling='official', perm_file='nowhere.mat')
 
 
-@pytest.mark.parametrize('sampling', ['agw', None])
-def test_multi_shot_needs_the_official_sampling(sampling):
+def test_multi_shot_needs_the_official_sampling():
     with pytest.raises(ValueError, match='single-shot only'):
-        SYSUMM01Protocol(gallery_sampling=sampling)
+        SYSUMM01Protocol(gallery_sampling='agw')
+    with pytest.raises(ValueError, match='single-shot only'):
+        SYSUMM01Protocol(shots=(10,))
+
+
+def test_without_the_official_file_the_single_shot_settings_remain(table):
+    with pytest.warns(UserWarning, match='Multi-shot search is left out.*rand_perm_cam.mat'):
+        protocol = SYSUMM01Protocol(perm_file='nowhere.mat')
+    assert list(protocol.settings(table)) == ['all_single', 'indoor_single']
 
 
 @pytest.mark.parametrize('drop', [slice(0, 1), slice(0, None)])

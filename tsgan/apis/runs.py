@@ -6,10 +6,12 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from tsgan.datasets import check_images
-from tsgan.registry import DATASETS
+from tsgan.registry import DATASETS, MODELS
 
 
 def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None = None) -> Config:
@@ -27,8 +29,12 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None
     if not Path(path).is_file():
         raise FileNotFoundError(f'no config file at {path}.')
     cfg = Config.fromfile(path)
+    root = cfg.get('data_root')
     if cfg_options:
         cfg.merge_from_dict(cfg_options)
+    if cfg.get('data_root') != root:  # a base config has copied it into its data sets and protocols by now
+        for part in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator'):
+            move_root(cfg.get(part), root, cfg.data_root)
     cfg.work_dir = work_dir or cfg.get('work_dir') or default_work_dir(path)
     return cfg
 
@@ -38,6 +44,51 @@ def default_work_dir(config: str) -> str:
     parts = Path(config).absolute().with_suffix('').parts
     inside = parts[len(parts) - parts[::-1].index('configs') :] if 'configs' in parts else parts[-1:]
     return str(Path('work_dirs', *inside))
+
+
+def move_root(part: dict | list | None, old: str, new: str) -> None:
+    """Replace the folder ``old`` by ``new`` in all paths below a part of a config, in place."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part or ()):
+        if isinstance(value, (dict, list)):
+            move_root(value, old, new)
+        elif isinstance(value, str) and (value == old or value.startswith(f'{old}/')):
+            part[key] = new + value[len(old) :]
+
+
+def continue_from(cfg: Config, checkpoint: str) -> None:
+    """Resume a training, without asking for the weights that it once began with: the checkpoint holds them all."""
+    cfg.resume, cfg.load_from = True, checkpoint
+    forget_first_weights(cfg.model)
+
+
+def forget_first_weights(part: dict | list) -> None:
+    for value in part.values() if isinstance(part, dict) else part:
+        if isinstance(value, (dict, list)):
+            forget_first_weights(value)
+    if isinstance(part, dict):
+        if part.get('type') == 'Encoder':
+            part['checkpoint'] = None
+        if isinstance(part.get('init_cfg'), dict) and part['init_cfg'].get('type') == 'Pretrained':
+            part['init_cfg'] = None
+
+
+def describe_tested(cfg: Config, checkpoint: str) -> None:
+    """Put into the JSON of a test which model it is about.
+
+    Raises:
+        RuntimeError: When the checkpoint does not hold the ReID network that the config describes.
+    """
+    init_default_scope(cfg.default_scope)
+    state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    names = {name.removeprefix('module.') for name in state.get('state_dict', state)}
+    missing = [name for name in MODELS.build(cfg.model.reid).state_dict() if f'reid.{name}' not in names]
+    if missing:
+        raise RuntimeError(
+            f'{checkpoint} does not hold the ReID network of {cfg.filename}: {len(missing)} of its tensors are not '
+            f'there, reid.{missing[0]} first.'
+        )
+    epoch = state.get('meta', {}).get('epoch')
+    cfg.test_evaluator.tested = dict(config=cfg.filename, checkpoint=checkpoint, epoch=epoch)
 
 
 def use_amp(cfg: Config) -> None:
@@ -72,11 +123,14 @@ def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Ru
 
 
 def check_data(cfg: Config) -> None:
-    """Decode every image that the config trains, validates and tests on.
+    """Decode every image that the config trains, validates and tests on; in a distributed job, once.
 
     Raises:
         ValueError: Naming the files that are no images.
     """
+    if os.environ.get('RANK', '0') != '0':
+        return
+    init_default_scope(cfg.default_scope)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if cfg.get(loader):
             check_images(DATASETS.build(cfg[loader].dataset))

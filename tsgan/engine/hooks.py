@@ -26,7 +26,8 @@ class AlternatingPhasesHook(Hook):
             ``{'reid/loss_ts_cd': 5}``. Defaults to None, all from the start.
 
     Raises:
-        ValueError: Before training, on an unknown phase; during training, on an iteration without any phase.
+        ValueError: Before training, on an unknown phase; after the first iteration, on an unknown term; during
+            training, on an iteration without any phase.
     """
 
     def __init__(self, phases: Sequence[str | dict], terms: dict[str, int] | None = None) -> None:
@@ -56,10 +57,20 @@ class AlternatingPhasesHook(Hook):
             raise ValueError(f'no phase runs in iteration {runner.iter} (epoch {runner.epoch}): {self.phases}.')
         model.inactive_terms = frozenset(term for term, begin in self.terms.items() if runner.epoch < begin)
 
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        ran = unwrapped(runner).phases
+        unknown = [term for term in self.terms if term.split('/')[0] in ran and term not in outputs]
+        if unknown:
+            raise ValueError(f'AlternatingPhasesHook names the loss terms {unknown}; there are {sorted(outputs)}.')
+
 
 @HOOKS.register_module()
 class GradientNormHook(Hook):
     """Log the size of every loss term's gradient on the child module that it trains, as ``phase/grad_<term>``.
+
+    To the visualizer, as measured: the log's smoothing would mix values that lie hundreds of iterations apart.
 
     Args:
         interval (int): Iterations between two measurements; each costs one more backward pass for each term.
@@ -70,7 +81,15 @@ class GradientNormHook(Hook):
         self.interval = interval
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        unwrapped(runner).log_gradients = self.every_n_train_iters(runner, self.interval)
+        unwrapped(runner).measure_gradients = self.every_n_train_iters(runner, self.interval)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        model = unwrapped(runner)
+        if model.measure_gradients:
+            norms = {name: norm.item() for name, norm in model.gradient_norms.items()}
+            runner.visualizer.add_scalars(norms, step=runner.iter + 1)
 
 
 @HOOKS.register_module()

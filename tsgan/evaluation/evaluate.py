@@ -25,15 +25,20 @@ class EvaluationProtocol(Protocol):
 
 
 def evaluate(
-    features: FeatureTable, protocol: EvaluationProtocol, rerank: bool = False, device: str = 'cpu'
+    features: FeatureTable,
+    protocol: EvaluationProtocol,
+    rerank: bool = False,
+    normalize: bool = True,
+    device: str = 'cpu',
 ) -> dict[str, dict]:
-    """Measures features under a protocol. Features are L2-normalised and compared by Euclidean distance.
+    """Measures features under a protocol, by Euclidean distance.
 
     Args:
         features (FeatureTable): All test images of both modalities.
         protocol (EvaluationProtocol): For example `SYSUMM01Protocol()`.
         rerank (bool): Measure every setting a second time after k-reciprocal re-ranking of queries and drawn gallery.
             Pairs are excluded afterwards. Defaults to False.
+        normalize (bool): Bring every feature to unit length first. Defaults to True.
         device (str): Where re-ranking computes distances. Defaults to 'cpu'.
 
     Returns:
@@ -48,7 +53,7 @@ def evaluate(
         ValueError: A setting in which no query has a match, or whatever the protocol finds wrong with the table.
     """
     settings = protocol.settings(features)
-    feats = l2_normalize(features.feats)  # (N, D)
+    feats = l2_normalize(features.feats) if normalize else features.feats.astype(np.float32)  # (N, D)
     scores = _score_plain(features, feats, settings)
     results = {name: _summarize_trials(name, settings[name], scores[name], reranked=False) for name in settings}
     if rerank:
@@ -65,11 +70,12 @@ def _score_plain(table: FeatureTable, feats: np.ndarray, settings: dict[str, Set
     gallery = np.unique(np.concatenate([trial.gallery for _, trial in trials]))  # (Ng,)
     columns = [np.searchsorted(gallery, trial.gallery) for _, trial in trials]
     gallery_feats = feats[gallery]  # (Ng, D)
+    squares = np.square(feats).sum(axis=1)  # (N,)
     parts = [[] for _ in trials]
     step = max(1, min(128, BLOCK_BYTES // (4 * len(gallery))))  # what ranking makes of 128 rows stays in cache
     for start in progress(range(0, len(queries), step), 'Ranking, blocks of queries'):
         block = queries[start : start + step]  # (B,)
-        dist = 2 - 2 * (feats[block] @ gallery_feats.T)  # (B, Ng): squared Euclidean, for features of unit length
+        dist = squares[block, None] + squares[gallery] - 2 * (feats[block] @ gallery_feats.T)  # (B, Ng): squared
         for (name, trial), column, part in zip(trials, columns, parts, strict=True):
             mine = np.isin(trial.query, block)
             query = trial.query[mine]  # (b,)

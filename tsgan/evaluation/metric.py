@@ -45,10 +45,14 @@ class ReIDMetric(BaseMetric):
     Args:
         protocol (dict): Config of a protocol in TASK_UTILS: `dict(type='SYSUMM01Protocol', perm_file=...)`.
         rerank (bool): Also measure with k-reciprocal re-ranking. Defaults to False.
+        normalize (bool): Bring every feature to unit length first. Defaults to True.
+        device (str): Where re-ranking computes distances. Defaults to 'cpu'.
         json_file (str, optional): Where to write the results, with all that they must be published with.
         features_file (str, optional): Where to write the features as NPZ (see `save_features`).
         training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
             words, for the JSON: 'train+val (395), last checkpoint'.
+        tested (dict, optional): What else the JSON says of the model: `tools/test.py` puts config, checkpoint and its
+            epoch here.
         collect_device (str): See `BaseMetric`.
         prefix (str, optional): See `BaseMetric`.
 
@@ -62,15 +66,19 @@ class ReIDMetric(BaseMetric):
         self,
         protocol: dict,
         rerank: bool = False,
+        normalize: bool = True,
+        device: str = 'cpu',
         json_file: str | None = None,
         features_file: str | None = None,
         training_identities: str | None = None,
+        tested: dict | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.protocol = TASK_UTILS.build(protocol)
-        self.rerank, self.training_identities = rerank, training_identities
+        self.rerank, self.normalize, self.device = rerank, normalize, device
+        self.training_identities, self.tested = training_identities, tested or {}
         self.json_file, self.features_file = json_file, features_file
         self.last: LastEvaluation | None = None
 
@@ -95,10 +103,16 @@ class ReIDMetric(BaseMetric):
         )
         if self.features_file:
             save_features(self.features_file, features)
-        settings = evaluate(features, self.protocol, self.rerank)
+        settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device)
         self.last = LastEvaluation(features, [result['img_path'] for result in results], settings)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
         if self.json_file:
-            about = dict(self.protocol.describe(), rerank=self.rerank, training_identities=self.training_identities)
+            about = dict(
+                self.protocol.describe(),
+                rerank=self.rerank,
+                normalize=self.normalize,
+                training_identities=self.training_identities,
+                **self.tested,
+            )
             write_results(self.json_file, settings, **about)
         return {f'{name}/{key}': row[key] for name, row in settings.items() for key in METRIC_NAMES}

@@ -5,6 +5,7 @@ of exclusion and whether CMC counts identities. Another data set is another smal
 """
 
 import os
+import warnings
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ class SYSUMM01Protocol:
         shots (Sequence[int]): Images per identity and gallery camera: 1 is named `single`, 10 `multi`, k `{k}shot`.
         gallery_sampling (str, optional): 'official' takes the first images of the published permutations; 'agw' repeats
             the draws of the AGW, CAJ, DDAG and DEEN code (`random.seed(trial)`, then `random.choice` for each identity
-            and camera), which knows single-shot only. None takes 'official' where `perm_file` exists, else 'agw'.
+            and camera), which knows single-shot only. None takes 'official' where `perm_file` exists, else 'agw', and then
+            leaves multi-shot search out with a warning.
         perm_file (str, optional): `rand_perm_cam.mat` of the official evaluation code.
         num_trials (int): 10 in the literature, and at most 10 with the official file.
 
@@ -113,10 +115,14 @@ class SYSUMM01Protocol:
             raise FileNotFoundError(f"gallery_sampling='official' needs perm_file={where}.")
         self.gallery_sampling = gallery_sampling or ('official' if found else 'agw')
         if self.gallery_sampling == 'agw' and max(shots) > 1:
-            raise ValueError(
+            sentence = (
                 f"The 'agw' sampling is single-shot only: ask for shots=(1,), or give perm_file={where}, "
                 'for the official sampling.'
             )
+            if gallery_sampling == 'agw' or 1 not in shots:
+                raise ValueError(sentence)
+            warnings.warn(f'Multi-shot search is left out. {sentence}', stacklevel=2)
+            shots = (1,)
         self.modes, self.shots, self.num_trials = tuple(modes), tuple(shots), num_trials
         self.perm_file = perm_file if self.gallery_sampling == 'official' else None
         self._permutations = _load_permutations(perm_file, num_trials) if self.perm_file else None

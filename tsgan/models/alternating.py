@@ -25,7 +25,8 @@ class AlternatingModel(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.phases = tuple(self.PHASES)
         self.inactive_terms: frozenset[str] = frozenset()  # 'phase/term' whose time has not come
-        self.log_gradients = False
+        self.measure_gradients = False
+        self.gradient_norms: dict[str, Tensor] = {}  # the last measured ones, 'phase/grad_term'
 
     def make_step(self, inputs: Tensor, data_samples: list):
         """Whatever the phases of one iteration share. A subclass returns an object of its own."""
@@ -48,10 +49,15 @@ class AlternatingModel(BaseModel):
             with self.only(phase):
                 with wrapper.optim_context(child):
                     terms = getattr(self, f'{phase}_loss')(step)
-                    terms = {name: t for name, t in terms.items() if f'{phase}/{name}' not in self.inactive_terms}
+                    # times 0, not left out: a distributed wrapper waits for the gradient of every parameter
+                    terms = {
+                        name: term * 0 if f'{phase}/{name}' in self.inactive_terms else term
+                        for name, term in terms.items()
+                    }
                     loss, log_vars = self.parse_losses(terms)
-                if self.log_gradients:
-                    log_vars.update(gradient_norms(terms, child))
+                if self.measure_gradients:
+                    norms = gradient_norms(terms, child)
+                    self.gradient_norms.update({f'{phase}/grad_{name}': norm for name, norm in norms.items()})
                 wrapper.update_params(loss)
             log.update({f'{phase}/{name}': value for name, value in log_vars.items()})
         return log
@@ -66,6 +72,13 @@ class AlternatingModel(BaseModel):
                     state[f'{prefix}{name}.{key.removeprefix(wrapped)}'] = state.pop(key)
         return state
 
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args) -> None:
+        # Names as in state_dict(). MMEngine's loader looks behind a wrapper, torch's, which its EMAHook uses, does not.
+        for child in self.children():
+            if is_model_wrapper(child) and not child._load_state_dict_pre_hooks:
+                child._register_load_state_dict_pre_hook(name_behind_wrapper)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     @contextmanager
     def only(self, phase: str):
         """Freeze every child but ``phase``: no gradient reaches its parameters, and its running statistics stay."""
@@ -73,24 +86,41 @@ class AlternatingModel(BaseModel):
         for name, child in self.named_children():
             if name != phase:
                 trained = [p for p in child.parameters() if p.requires_grad]
-                frozen.append((child, child.training, trained))
+                frozen.append(([(m, m.training) for m in child.modules()], trained))
                 for p in trained:
                     p.requires_grad_(False)
                 child.eval()
         try:
             yield
         finally:
-            for child, training, trained in frozen:
+            for modes, trained in frozen:
                 for p in trained:
                     p.requires_grad_(True)
-                child.train(training)
+                for module, training in modes:
+                    module.training = training  # of each its own: some may be kept in eval mode
+
+
+def name_behind_wrapper(state_dict: dict[str, Tensor], prefix: str, *_) -> None:
+    """``generators.weight`` -> ``generators.module.weight``, in place."""
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        state_dict[f'{prefix}module.{key.removeprefix(prefix)}'] = state_dict.pop(key)
 
 
 def gradient_norms(terms: dict[str, Tensor], module: torch.nn.Module) -> dict[str, Tensor]:
-    """Euclidean norm of each term's gradient on the parameters of ``module``, as ``grad_<term>``."""
+    """Euclidean norm of each term's gradient on the parameters of ``module``.
+
+    Norms are taken over the parameters that all terms reach, so that they compare: with teacher-student losses, the
+    student's former encoder. Where all terms have none in common, as those of two generators, each is taken over
+    whatever it reaches.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
+    gradients = {
+        name: torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        for name, term in terms.items()
+    }
+    common = [i for i in range(len(parameters)) if all(grads[i] is not None for grads in gradients.values())]
     norms = {}
-    for name, term in terms.items():
-        gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
-        norms[f'grad_{name}'] = torch.sqrt(sum(g.square().sum() for g in gradients if g is not None))
+    for name, grads in gradients.items():
+        chosen = [grads[i] for i in common] or [grad for grad in grads if grad is not None]
+        norms[name] = torch.stack([grad.norm() for grad in chosen]).norm()
     return norms

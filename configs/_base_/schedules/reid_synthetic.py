@@ -8,4 +8,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=True, T_max=10, convert_to_iter_based=True),
 ]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=10)
-auto_scale_lr = dict(base_batch_size=64, enable=False)
+auto_scale_lr = dict(base_batch_size=32, enable=False)

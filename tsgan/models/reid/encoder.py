@@ -3,6 +3,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -71,16 +72,18 @@ class Encoder(BaseModule):
             return
         try:
             super().init_weights()
-        except URLError as error:
+        except (URLError, FileNotFoundError, AssertionError) as error:
             raise RuntimeError(
-                f'the weights that the backbone starts from cannot be downloaded ({error.reason}): give a local file '
-                'with `--cfg-options model.reid.encoder.backbone.init_cfg.checkpoint=FILE`, or start from scratch '
-                'with `model.reid.encoder.backbone.init_cfg=None`.'
+                f'the backbone cannot start from the weights that its init_cfg names ({error}): give a local file with '
+                '`--cfg-options model.reid.encoder.backbone.init_cfg.checkpoint=FILE`, and '
+                "`model.reid.encoder.backbone.init_cfg.prefix=None` where its names do not begin with 'backbone.', or "
+                'start from scratch with `model.reid.encoder.backbone.init_cfg=None`.'
             ) from error
 
     def _load_trained(self) -> None:
         path = self._find_checkpoint()
         state = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        self._check_finished(path, state)
         state = state.get('state_dict', state)
         state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
         wanted = self.state_dict()
@@ -94,8 +97,21 @@ class Encoder(BaseModule):
         self.load_state_dict({name: state[name] for name in wanted})
         print_log(f'encoder of {path}', logger='current')
 
+    def _check_finished(self, path: str, state: dict) -> None:
+        """A work dir stands for a finished training; who wants less names the file."""
+        meta = state.get('meta', {})
+        if Path(self.checkpoint).is_dir() and 'cfg' in meta:
+            epochs = Config.fromstring(meta['cfg'], '.py').train_cfg.max_epochs
+            if meta['epoch'] < epochs:
+                raise RuntimeError(
+                    f'the training in {self.checkpoint} has stopped after epoch {meta["epoch"]} of {epochs}: go on '
+                    f'with `python tools/train.py {self.trained_by} --resume`, or name {path} itself.'
+                )
+
     def _find_checkpoint(self) -> str:
         path = Path(self.checkpoint)
+        if '://' in self.checkpoint:
+            return self.checkpoint
         if path.is_dir():
             last = path / 'last_checkpoint'  # written by MMEngine's CheckpointHook
             path = path / Path(last.read_text().strip()).name if last.exists() else last

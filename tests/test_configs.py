@@ -1,0 +1,125 @@
+"""Every file in configs/ builds and trains a step; every table row differs from its neighbour as its comment says."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.optim import build_optim_wrapper
+
+from tsgan.registry import HOOKS, MODELS
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NAMES = sorted(str(f.relative_to(CONFIGS)) for f in CONFIGS.rglob('*.py') if '_base_' not in f.parts)
+ROWS = ['backbone', 'teacher_ir', 'baseline_rgb', 'tsgan_jd', 'tsgan_jd_rerank', 'tsgan_od', 'tsgan_od_single_ts']
+TS = {'loss_ts_cd', 'loss_ts_real_ir', 'loss_ts_fake_ir'}
+
+
+def load(name):
+    return Config.fromfile(CONFIGS / name)
+
+
+def from_scratch(node):
+    """Take out what a model begins with: downloads, and the checkpoints of other trainings."""
+    for key, value in list(node.items()) if isinstance(node, dict) else enumerate(node):
+        if key == 'checkpoint' or (key == 'init_cfg' and isinstance(value, dict) and value['type'] == 'Pretrained'):
+            node[key] = None
+        elif isinstance(value, (dict, list)):
+            from_scratch(value)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batch):
+    cfg = load(name)
+    from_scratch(cfg.model)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    runner = SimpleNamespace(model=model, epoch=0, iter=0)
+    for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
+        hook.before_train(runner)
+        hook.before_train_iter(runner, batch_idx=0)
+    before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.PHASES}
+    model.train()
+    log = model.train_step(make_batch(num_ids=2, num_pairs=2), wrapper)
+    assert all(torch.isfinite(value).all() for value in log.values()), log
+    for phase in model.PHASES:
+        after = getattr(model, phase).parameters()
+        assert any(not torch.equal(a, b) for a, b in zip(after, before[phase], strict=True)), phase
+    assert {term for term in TS if f'reid/{term}' in log} == {term for term in TS if cfg.model.get(term)}
+
+
+def flat(node, prefix=''):
+    """Dotted name -> value of everything in a config."""
+    if isinstance(node, (dict, ConfigDict)) and node:
+        return {k: v for key, value in node.items() for k, v in flat(value, f'{prefix}{key}.').items()}
+    if isinstance(node, list) and any(isinstance(value, dict) for value in node):
+        return flat(dict(enumerate(node)), prefix)
+    return {prefix[:-1]: node}
+
+
+def differences(a, b):
+    a, b = (flat(load(name)._cfg_dict.to_dict()) for name in (a, b))
+    return {key for key in a.keys() | b.keys() if key not in a or key not in b or a[key] != b[key]}
+
+
+def all_within(names, prefixes):
+    return all(name.startswith(tuple(prefixes)) for name in names)
+
+
+@pytest.fixture(params=['', 'synthetic/'], ids=['paper', 'synthetic'])
+def row(request):
+    return lambda name: f'{request.param}{name}.py'
+
+
+def test_the_synthetic_set_has_every_row(row):
+    assert {row(name) for name in ROWS} <= set(NAMES)
+
+
+def test_single_ts_is_od_without_the_other_two_teacher_student_losses(row):
+    found = differences(row('tsgan_od'), row('tsgan_od_single_ts'))
+    assert {'.'.join(name.split('.')[:2]) for name in found} == {'model.loss_ts_real_ir', 'model.loss_ts_fake_ir'}
+    cfg = load(row('tsgan_od_single_ts'))
+    assert cfg.model.loss_ts_real_ir is None and cfg.model.loss_ts_fake_ir is None and cfg.model.loss_ts_cd
+
+
+def test_od_is_jd_with_an_ordinary_discriminator_of_ir_images(row):
+    found = differences(row('tsgan_jd'), row('tsgan_od'))
+    assert found and all_within(found, ['model.discriminators.ir.'])
+    assert load(row('tsgan_jd')).model.discriminators.ir.type == 'JointDiscriminator'
+    assert load(row('tsgan_od')).model.discriminators.ir.type == 'PatchDiscriminator'
+
+
+def test_the_reranked_row_is_jd_tested_with_reranking(row):
+    assert differences(row('tsgan_jd'), row('tsgan_jd_rerank')) == {'test_evaluator.rerank'}
+
+
+def test_jd_trains_the_backbones_network_on_its_data_and_schedule(row):
+    backbone, jd = load(row('backbone')), load(row('tsgan_jd'))
+    for part in ('reid', 'loss_id', 'loss_tri', 'data_preprocessor'):
+        assert backbone.model[part] == jd.model[part], part
+    assert backbone.optim_wrapper.reid == jd.optim_wrapper.reid
+    variables = ['gan_optim', 'teacher.']  # which files share by name
+    assert all_within(
+        differences(row('backbone'), row('tsgan_jd')), ['model.', 'optim_wrapper.', 'custom_hooks', *variables]
+    )
+
+
+def test_jd_has_all_teacher_student_losses_and_a_teacher_that_the_teacher_config_trains(row):
+    model = load(row('tsgan_jd')).model
+    assert model.loss_ts_cd.loss_weight == 0.006
+    assert model.loss_ts_real_ir.loss_weight == model.loss_ts_fake_ir.loss_weight == 0.003
+    assert model.teacher.encoder.trained_by == f'configs/{row("teacher_ir")}'
+    assert model.teacher.encoder.checkpoint == f'work_dirs/{row("teacher_ir").removesuffix(".py")}'
+
+
+@pytest.mark.parametrize(('name', 'modality'), [('teacher_ir', 'ir'), ('baseline_rgb', 'rgb')])
+def test_the_rows_of_table_iii_are_the_backbone_on_one_modality(row, name, modality):
+    found = differences(row('backbone'), row(name))
+    assert all_within(
+        found, ['train_dataloader.dataset.modality', 'train_dataloader.batch_size', 'test_evaluator.protocol.']
+    )
+    cfg = load(row(name))
+    assert cfg.train_dataloader.dataset.modality == cfg.test_evaluator.protocol.modality == modality
+    assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'

@@ -1,0 +1,141 @@
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tsgan.engine import hooks
+from tsgan.registry import HOOKS
+
+PHASES = ['generators', 'reid', 'discriminators']
+
+
+@pytest.fixture
+def runner(make_tsgan):
+    return SimpleNamespace(model=make_tsgan(), epoch=0, iter=0, seed=3)
+
+
+def phases_hook(runner, phases, terms=None):
+    hook = HOOKS.build(dict(type='AlternatingPhasesHook', phases=phases, terms=terms))
+    hook.before_train(runner)
+    return hook
+
+
+def phases_run(hook, runner, iters, per_epoch=100):
+    """The phases of each iteration."""
+    ran = []
+    for runner.iter in range(iters):
+        runner.epoch = runner.iter // per_epoch
+        hook.before_train_iter(runner, batch_idx=runner.iter % per_epoch)
+        ran.append(runner.model.phases)
+    return ran
+
+
+def test_phases_run_in_the_order_of_the_config(runner, make_optim_wrapper, make_batch):
+    order = PHASES[::-1]
+    assert phases_run(phases_hook(runner, order), runner, 2) == [tuple(order)] * 2
+    log = runner.model.train_step(make_batch(), make_optim_wrapper(runner.model))
+    assert list(dict.fromkeys(name.split('/')[0] for name in log)) == order
+
+
+def test_a_phase_runs_in_every_nth_iteration_of_the_training(runner):
+    hook = phases_hook(runner, ['reid', dict(name='discriminators', every=3)])
+    both, one = ('reid', 'discriminators'), ('reid',)
+    assert phases_run(hook, runner, 7, per_epoch=5) == [both, one, one, both, one, one, both]
+
+
+def test_a_phase_begins_with_its_epoch(runner):
+    hook = phases_hook(runner, ['generators', dict(name='reid', begin=1), dict(name='discriminators', begin=2)])
+    assert [len(phases) for phases in phases_run(hook, runner, 6, per_epoch=2)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_loss_term_counts_from_its_epoch_on(runner, make_optim_wrapper, make_batch):
+    hook = phases_hook(runner, PHASES, terms={'reid/loss_ts_cd': 1, 'reid/loss_gan': 2})
+    wrapper = make_optim_wrapper(runner.model)
+    logged = []
+    for runner.epoch in range(3):
+        hook.before_train_iter(runner, batch_idx=0)
+        log = runner.model.train_step(make_batch(), wrapper)
+        logged.append(('reid/loss_ts_cd' in log, 'reid/loss_gan' in log))
+    assert logged == [(False, False), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize(
+    ('phases', 'terms', 'named'),
+    [
+        (['generators', 'student'], None, 'student'),
+        ([dict(name='teacher', every=2)], None, 'teacher'),
+        (PHASES, {'ried/loss_ts_cd': 5}, 'ried'),
+    ],
+)
+def test_unknown_phases_fail_before_training_with_the_names_that_exist(runner, phases, terms, named):
+    with pytest.raises(ValueError, match=rf"\['{named}'\]; TSGAN has \['generators', 'reid', 'discriminators'\]"):
+        phases_hook(runner, phases, terms)
+
+
+@pytest.mark.parametrize('phase', [dict(every=2), dict(name='reid', start=3)])
+def test_a_malformed_phase_is_refused_with_the_right_form(phase):
+    with pytest.raises(ValueError, match=r'dict\(name=..., every=1, begin=0\); got'):
+        HOOKS.build(dict(type='AlternatingPhasesHook', phases=[phase]))
+
+
+def test_an_iteration_without_any_phase_is_refused(runner):
+    hook = phases_hook(runner, [dict(name='reid', begin=1)])
+    with pytest.raises(ValueError, match=r'no phase runs in iteration 0 \(epoch 0\)'):
+        phases_run(hook, runner, 1)
+
+
+def test_gradients_are_logged_at_every_interval_for_every_term(runner, make_optim_wrapper, make_batch):
+    hook = HOOKS.build(dict(type='GradientNormHook', interval=2))
+    wrapper = make_optim_wrapper(runner.model)
+    for runner.iter in range(4):
+        hook.before_train_iter(runner, batch_idx=runner.iter)
+        log = runner.model.train_step(make_batch(), wrapper)
+        terms = {name for name in log if '/loss_' in name}
+        gradients = {name for name in log if '/grad_' in name}
+        measured = {name.replace('/loss', '/grad_loss') for name in terms}
+        assert gradients == (measured if runner.iter % 2 else set())
+
+
+def test_measuring_gradients_does_not_change_the_training(make_tsgan, make_optim_wrapper, make_batch):
+    trained = []
+    for measured in (False, True):
+        torch.manual_seed(0)
+        model = make_tsgan()
+        model.log_gradients = measured
+        model.train_step(make_batch(), make_optim_wrapper(model))
+        trained.append(model.state_dict())
+    for name, tensor in trained[0].items():
+        assert torch.equal(tensor, trained[1][name]), name
+
+
+def draws():
+    return random.random(), np.random.rand(), torch.rand(()).item()
+
+
+def test_randomness_of_an_epoch_depends_on_seed_epoch_and_rank_alone(runner, monkeypatch):
+    hook = HOOKS.build(dict(type='EpochSeedHook'))
+
+    def drawn(seed, epoch, rank, before):
+        runner.seed, runner.epoch = seed, epoch
+        monkeypatch.setattr(hooks, 'get_rank', lambda: rank)
+        for _ in range(before):  # whatever has been drawn so far
+            draws()
+        hook.before_train_epoch(runner)
+        return draws()
+
+    first = drawn(seed=3, epoch=5, rank=1, before=0)
+    assert drawn(seed=3, epoch=5, rank=1, before=7) == first
+    for seed, epoch, rank in [(4, 5, 1), (3, 6, 1), (3, 5, 0)]:
+        assert not set(drawn(seed, epoch, rank, before=0)) & set(first)
+    drawn(seed=2**31 - 1, epoch=10_000, rank=64, before=0)  # any seed is in the range that NumPy takes
+
+
+def test_a_head_of_another_number_of_identities_is_refused(runner):
+    hook = HOOKS.build(dict(type='IdentityCountHook'))
+    runner.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(num_ids=6))
+    hook.before_train(runner)
+    runner.train_dataloader.dataset.num_ids = 395
+    with pytest.raises(ValueError, match=r'has 395 identities.*is 6.*`--cfg-options model.reid.head.num_classes=395`'):
+        hook.before_train(runner)

@@ -1,0 +1,114 @@
+"""A workshop: a folder with a small synthetic data set, in which the command lines run as a user runs them.
+
+The configs are those of configs/synthetic; options on the command line make networks and epochs small.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tsgan.datasets.synthetic import render_dataset
+
+REPO = Path(__file__).parents[2]
+CONFIGS = REPO / 'configs/synthetic'
+IDENTITIES = dict(num_train=6, num_val=3, num_test=4, num_pretrain=4)
+
+EPOCH = ['train_dataloader.batch_size=8', 'train_dataloader.batch_sampler.num_batches=2']
+EPOCH += ['train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
+BACKBONE = ['base_channels=4', 'stem_channels=4']
+STUDENT = [f'model.reid.encoder.backbone.{option}' for option in BACKBONE]
+STUDENT += ['model.reid.head.in_channels=32', 'model.reid.head.num_classes=6']
+TSGAN = [f'model.teacher.encoder.backbone.{option}' for option in BACKBONE]
+TSGAN += ['model.generators.generator.base_channels=4', 'model.generators.generator.num_blocks=1']
+TSGAN += ['model.discriminators.ir.map_channels=32', 'model.discriminators.ir.base_channels=4']
+TSGAN += ['model.discriminators.rgb.base_channels=4']
+
+
+@pytest.fixture(scope='session')
+def workshop(tmp_path_factory):
+    root = tmp_path_factory.mktemp('workshop')
+    render_dataset(root / 'data/synthetic', **IDENTITIES, frames=3, size=(64, 32), workers=2)
+    return root
+
+
+def run(command, cwd, fails=False):
+    """Run a command on the CPU, and check that it ends as expected.
+
+    Returns:
+        SimpleNamespace: Its output as ``text``, and ``error``, the last line of it where it fails.
+    """
+    bin_dir = str(Path(sys.executable).parent)
+    env = dict(os.environ, CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1', PATH=bin_dir + os.pathsep + os.environ['PATH'])
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    assert (done.returncode != 0) == fails, text[-5000:]
+    return SimpleNamespace(text=text, error=done.stderr.strip().splitlines()[-1] if fails else None)
+
+
+@pytest.fixture(scope='session')
+def train(workshop):
+    """Trains a config of configs/synthetic at a small size: ``train('backbone', '--resume', options=[...])``."""
+
+    def start(name, *args, options=(), ranks=None, cwd=None, fails=False):
+        options = [*EPOCH, *STUDENT, *(TSGAN if name.startswith('tsgan') else []), *options]
+        command = [sys.executable, REPO / 'tools/train.py', CONFIGS / f'{name}.py']
+        if ranks:
+            command = ['bash', REPO / 'tools/dist_train.sh', CONFIGS / f'{name}.py', ranks]
+        return run([*command, *args, '--cfg-options', *options], cwd or workshop, fails)
+
+    return start
+
+
+@pytest.fixture(scope='session')
+def test(workshop):
+    """Tests a checkpoint: ``test('tsgan_jd', CKPT, '--rerank')``."""
+
+    def start(name, checkpoint, *args):
+        options = [*STUDENT, *(TSGAN if name.startswith('tsgan') else []), 'test_dataloader.num_workers=0']
+        command = [sys.executable, REPO / 'tools/test.py', CONFIGS / f'{name}.py', checkpoint]
+        return run([*command, *args, '--cfg-options', *options], workshop)
+
+    return start
+
+
+@pytest.fixture(scope='session')
+def pretrained(workshop, train):
+    """Work dir of pretrain.py, where the other configs look for it."""
+    # the pre-training has other people
+    train('pretrain', '--check-data', '--auto-scale-lr', options=['model.reid.head.num_classes=4'])
+    return workshop / 'work_dirs/synthetic/pretrain'
+
+
+@pytest.fixture(scope='session')
+def teacher(workshop, train, pretrained):
+    """Work dir of teacher_ir.py, where TS-GAN's configs look for it."""
+    train('teacher_ir')
+    return workshop / 'work_dirs/synthetic/teacher_ir'
+
+
+@pytest.fixture(scope='session')
+def tsgan(workshop, train, teacher):
+    """Work dir of tsgan_jd.py after two epochs, with the checkpoint of each."""
+    train('tsgan_jd', options=['train_cfg.max_epochs=2', 'default_hooks.checkpoint.max_keep_ckpts=2'])
+    return workshop / 'work_dirs/synthetic/tsgan_jd'
+
+
+@pytest.fixture
+def elsewhere(workshop, tmp_path):
+    """Another folder with a copy of the data, and nothing trained."""
+    shutil.copytree(workshop / 'data', tmp_path / 'data')
+    return tmp_path
+
+
+@pytest.fixture
+def free_port(monkeypatch):
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    monkeypatch.setenv('PORT', str(port))
