@@ -39,15 +39,18 @@ console = Console()
 
 def run(command: list[str], log: Path, bar: tuple[str, int] | None = None) -> None:
     """Run a command, its output going to ``log``; with ``bar`` = (label, epochs), show a training's progress."""
-    with log.open('a') as file, Progress(
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.percentage:>3.0f} %'),
-        TimeElapsedColumn(),
-        TextColumn('left {task.fields[left]}'),
-        console=console,
-        disable=bar is None,
-    ) as progress:
+    with (
+        log.open('a') as file,
+        Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            TextColumn('{task.percentage:>3.0f} %'),
+            TimeElapsedColumn(),
+            TextColumn('left {task.fields[left]}'),
+            console=console,
+            disable=bar is None,
+        ) as progress,
+    ):
         task = progress.add_task(bar[0] if bar else '', total=1, left='-')
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:

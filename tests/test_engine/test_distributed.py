@@ -4,6 +4,7 @@ The processes are started once; they go through all cases and leave what they fo
 """
 
 import copy
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -99,7 +100,8 @@ def with_own_averages(model, work_dir):
 def worker(rank, folder):
     torch.set_num_threads(1)
     init_default_scope('tsgan')
-    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=RANKS)
+    rendezvous = f'file://{folder}/rendezvous'
+    dist.init_process_group('gloo', rendezvous, timedelta(minutes=2), rank=rank, world_size=RANKS)
     job = torch.load(folder / 'job.pt', weights_only=False)
     batches = [share(batch, rank) for batch in job['batches']]
 
@@ -143,12 +145,13 @@ def job(folder, make_tsgan, make_batch):
 @pytest.fixture
 def ranks(folder, job):
     """What each of the two ranks found."""
-    if not (folder / 'rank0.pt').exists():
+    if not (folder / 'plain.pth').exists():
         save_checkpoint(dict(state_dict=job['model'].state_dict()), str(folder / 'plain.pth'))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv('CUDA_VISIBLE_DEVICES', '')
             patch.setenv('OMP_NUM_THREADS', '1')
             mp.spawn(worker, args=(folder,), nprocs=RANKS)
+    assert (folder / 'rank1.pt').exists(), 'the ranks failed in the first of these tests'
     return [torch.load(folder / f'rank{rank}.pt', weights_only=False) for rank in range(RANKS)]
 
 

@@ -82,7 +82,7 @@ def test_a_test_prints_the_table_and_writes_results_features_and_pictures(tsgan,
     results, features = tmp_path / 'out/results.json', tmp_path / 'out/features.npz'
     done = test('tsgan_jd', tsgan / 'epoch_2.pth', '--rerank', '--json', results, '--out', features)
     rows = {line.split()[0]: line.split()[-1] for line in done.text.splitlines() if ' official x10 ' in line}
-    assert rows == {name: 'no' for name in SETTINGS} | {f'{name}_rerank': 'yes' for name in SETTINGS}
+    assert rows == dict.fromkeys(SETTINGS, 'no') | {f'{name}_rerank': 'yes' for name in SETTINGS}
     found = json.loads(results.read_text())
     about = found.pop('about')
     assert set(found) == set(rows)

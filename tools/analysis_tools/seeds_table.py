@@ -25,19 +25,24 @@ def read_results(seeds: list[Path]) -> dict[tuple[str, str], list[dict]]:
 
 
 def read_scalars(seeds: list[Path], row: str, last: int) -> list[dict[str, float]]:
-    """For each seed, the mean of every logged loss and gradient over the last ``last`` log lines of a row's training."""
+    """For each seed, the mean of every loss and gradient over the last ``last`` times that a training logged it."""
     runs = []
     for seed in seeds:
         files = sorted((seed / row).glob('*/vis_data/scalars.json'))
         lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        lines = [line for line in lines if 'reid/loss' in line][-last:]
-        if lines:
-            runs.append({name: float(np.mean([line[name] for line in lines])) for name in lines[-1] if '/' in name})
+        logged = {}
+        for line in lines:
+            for name, value in line.items():
+                if '/' in name:
+                    logged.setdefault(name, []).append(value)
+        if logged:
+            runs.append({name: float(np.mean(values[-last:])) for name, values in logged.items()})
     return runs
 
 
 def spread(values: list[float], digits: int = 1) -> str:
-    return f'{np.mean(values):.{digits}f} ± {np.std(values, ddof=1) if len(values) > 1 else np.nan:.{digits}f}'
+    mean = f'{np.mean(values):.{digits}f}'
+    return f'{mean} ± {np.std(values, ddof=1):.{digits}f}' if len(values) > 1 else mean
 
 
 def main() -> None:

@@ -22,7 +22,9 @@ class PerModuleOptimWrapperConstructor:
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: None = None) -> None:
         if paramwise_cfg is not None:
-            raise ValueError('paramwise_cfg of optim_wrapper belongs into the config of one child, beside its optimizer.')
+            raise ValueError(
+                'paramwise_cfg of optim_wrapper belongs into the config of one child, beside its optimizer.'
+            )
         self.optim_wrapper_cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:

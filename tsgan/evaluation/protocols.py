@@ -5,8 +5,8 @@ of exclusion and whether CMC counts identities. Another data set is another smal
 """
 
 import os
-import warnings
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -75,8 +75,8 @@ class SYSUMM01Protocol:
         shots (Sequence[int]): Images per identity and gallery camera: 1 is named `single`, 10 `multi`, k `{k}shot`.
         gallery_sampling (str, optional): 'official' takes the first images of the published permutations; 'agw' repeats
             the draws of the AGW, CAJ, DDAG and DEEN code (`random.seed(trial)`, then `random.choice` for each identity
-            and camera), which knows single-shot only. None takes 'official' where `perm_file` exists, else 'agw', and then
-            leaves multi-shot search out with a warning.
+            and camera), which knows single-shot only. None takes 'official' where `perm_file` exists, else 'agw' and
+            leaves multi-shot search out, with a warning.
         perm_file (str, optional): `rand_perm_cam.mat` of the official evaluation code.
         num_trials (int): 10 in the literature, and at most 10 with the official file.
 

@@ -19,9 +19,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    dataset=dict(
-        _delete_=True, type='ImageFolderReID', data_root=data_root, split='train', pipeline=train_pipeline
-    )
+    dataset=dict(_delete_=True, type='ImageFolderReID', data_root=data_root, split='train', pipeline=train_pipeline)
 )
 test_dataloader = dict(
     dataset=dict(

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
-NORMAL_INIT = dict(type='Normal', layer='Conv2d', std=0.02)  # CycleGAN's
+from .generator import NORMAL_INIT
 
 
 def conv_block(in_channels: int, out_channels: int, stride: int = 2, norm: bool = True) -> list[nn.Module]:

@@ -6,6 +6,8 @@ from torch import Tensor
 from tsgan.registry import MODELS
 from tsgan.structures import Translation
 
+NORMAL_INIT = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)  # CycleGAN's
+
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, reflection padded, added to what came in."""
@@ -44,7 +46,7 @@ class ResnetGenerator(BaseModule):
         base_channels: int = 64,
         num_blocks: int = 9,
         residual: bool = False,
-        init_cfg: dict | None = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02),
+        init_cfg: dict | None = NORMAL_INIT,
     ) -> None:
         super().__init__(init_cfg)
         self.residual = residual

@@ -39,9 +39,7 @@ class BatchHardTripletLoss(nn.Module):
             vectors = torch.cat(dist_functional.all_gather(vectors))  # (ranks * N, C), differentiable
             labels = torch.cat(all_gather(labels))
         # the exact difference, since |a|^2 - 2ab + |b|^2 loses the small distances; its gradient at 0 is 0, not NaN
-        distance = torch.cdist(
-            vectors.float(), vectors.float(), compute_mode='donot_use_mm_for_euclid_dist'
-        )  # (N, N)
+        distance = torch.cdist(vectors.float(), vectors.float(), compute_mode='donot_use_mm_for_euclid_dist')  # (N, N)
         same = labels[:, None] == labels[None]
         hardest_positive = distance.masked_fill(~same, 0).amax(dim=1)  # (N,)
         hardest_negative = distance.masked_fill(same, torch.inf).amin(dim=1)

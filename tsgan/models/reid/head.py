@@ -4,6 +4,8 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+SMALL_INIT = dict(type='Normal', layer='Linear', std=0.001)
+
 
 @MODELS.register_module()
 class ReIDHead(BaseModule):
@@ -22,7 +24,7 @@ class ReIDHead(BaseModule):
         num_classes: int,
         in_channels: int,
         bn_neck: bool = False,
-        init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.001),
+        init_cfg: dict | None = SMALL_INIT,
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
