@@ -91,6 +91,11 @@ def test_od_is_jd_with_an_ordinary_discriminator_of_ir_images(row):
     assert load(row('tsgan_od')).model.discriminators.ir.type == 'PatchDiscriminator'
 
 
+def test_the_two_discriminators_of_od_are_alike(row):
+    discriminators = load(row('tsgan_od')).model.discriminators
+    assert discriminators.ir == discriminators.rgb
+
+
 def test_the_reranked_row_is_jd_tested_with_reranking(row):
     assert differences(row('tsgan_jd'), row('tsgan_jd_rerank')) == {'test_evaluator.rerank'}
 
@@ -117,9 +122,8 @@ def test_jd_has_all_teacher_student_losses_and_a_teacher_that_the_teacher_config
 @pytest.mark.parametrize(('name', 'modality'), [('teacher_ir', 'ir'), ('baseline_rgb', 'rgb')])
 def test_the_rows_of_table_iii_are_the_backbone_on_one_modality(row, name, modality):
     found = differences(row('backbone'), row(name))
-    assert all_within(
-        found, ['train_dataloader.dataset.modality', 'train_dataloader.batch_size', 'test_evaluator.protocol.']
-    )
+    loading = ['train_dataloader.dataset.modality', 'train_dataloader.batch_size', 'auto_scale_lr.base_batch_size']
+    assert all_within(found, [*loading, 'test_evaluator.protocol.'])
     cfg = load(row(name))
     assert cfg.train_dataloader.dataset.modality == cfg.test_evaluator.protocol.modality == modality
     assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'

@@ -23,6 +23,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 
 RANKS = 2
 PHASES = ('generators', 'reid', 'discriminators')
+WAITING = frozenset({'discriminators/loss_rgb_real', 'discriminators/loss_rgb_fake'})  # all that moves D_R
 RUNTIME = Path(__file__).parents[2] / 'configs/_base_/default_runtime.py'
 
 
@@ -114,8 +115,12 @@ def worker(rank, folder):
     found['training'] = steps(model().train(), batches)
     found['accumulating'] = steps(model(), batches, accumulative_counts=2)
     measured = model()
-    measured.module.log_gradients = True
+    measured.module.measure_gradients = True
     found['measuring'] = steps(measured, batches[:2])
+    assert measured.module.gradient_norms
+    waiting = model()
+    waiting.module.inactive_terms = WAITING
+    found['waiting'] = steps(waiting, batches[:2])
     found['averages'] = with_own_averages(model(), folder)
 
     trained = model()
@@ -172,7 +177,7 @@ def test_the_triplet_is_mined_over_all_ranks(ranks, job):
     assert distance(ranks[0]['own_mining']['reid'], expected) > 1e-2  # where each rank mined its own images only
 
 
-@pytest.mark.parametrize('case', ['training', 'accumulating', 'measuring'])
+@pytest.mark.parametrize('case', ['training', 'accumulating', 'measuring', 'waiting'])
 def test_ranks_hold_equal_parameters_after_every_step(ranks, case):
     first, second = (rank[case] for rank in ranks)
     assert torch.equal(first, second)
@@ -189,6 +194,12 @@ def test_gradients_accumulated_on_two_ranks_are_those_of_one_process(ranks, job)
 def test_measuring_gradients_does_not_disturb_their_averaging(ranks, job):
     expected = steps(job['model'].eval(), job['batches'][:2])
     assert distance(ranks[0]['measuring'], expected) < 1e-5
+
+
+def test_parameters_whose_terms_have_not_begun_do_not_stop_the_ranks(ranks, job):
+    job['model'].inactive_terms = WAITING
+    expected = steps(job['model'].eval(), job['batches'][:2])
+    assert distance(ranks[0]['waiting'], expected) < 1e-5
 
 
 def test_a_checkpoint_has_the_same_names_wrapped_and_unwrapped_and_loads_either_way(ranks, job, folder):

@@ -59,7 +59,6 @@ def test_paramwise_settings_and_clipping_are_each_childs_own(make_tsgan):
     assert any(group['lr'] == pytest.approx(1.0) for group in wrapper['reid'].param_groups)
     assert wrapper['reid'].clip_grad_kwargs == dict(max_norm=1)
     assert not wrapper['generators'].clip_grad_kwargs
-    assert cfg['reid']['paramwise_cfg'], 'the config is left as it was'
 
 
 def test_paramwise_settings_for_no_child_are_refused(baseline):

@@ -51,14 +51,24 @@ def test_a_phase_begins_with_its_epoch(runner):
 
 
 def test_a_loss_term_counts_from_its_epoch_on(runner, make_optim_wrapper, make_batch):
-    hook = phases_hook(runner, PHASES, terms={'reid/loss_ts_cd': 1, 'reid/loss_gan': 2})
+    terms = {'reid/loss_ts_cd': 1, 'reid/loss_gan': 2}
+    hook = phases_hook(runner, PHASES, terms)
     wrapper = make_optim_wrapper(runner.model)
-    logged = []
+    counted = []
     for runner.epoch in range(3):
         hook.before_train_iter(runner, batch_idx=0)
         log = runner.model.train_step(make_batch(), wrapper)
-        logged.append(('reid/loss_ts_cd' in log, 'reid/loss_gan' in log))
-    assert logged == [(False, False), (True, False), (True, True)]
+        hook.after_train_iter(runner, batch_idx=0, outputs=log)
+        counted.append([log[term].item() > 0 for term in terms])
+    assert counted == [[False, False], [True, False], [True, True]]
+
+
+def test_an_unknown_loss_term_fails_with_the_names_that_exist(runner, make_optim_wrapper, make_batch):
+    hook = phases_hook(runner, PHASES, {'reid/loss_ts': 1})
+    hook.before_train_iter(runner, batch_idx=0)
+    log = runner.model.train_step(make_batch(), make_optim_wrapper(runner.model))
+    with pytest.raises(ValueError, match=r"\['reid/loss_ts'\]; there are .*'reid/loss_ts_cd'"):
+        hook.after_train_iter(runner, batch_idx=0, outputs=log)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +96,20 @@ def test_an_iteration_without_any_phase_is_refused(runner):
         phases_run(hook, runner, 1)
 
 
-def test_gradients_are_logged_at_every_interval_for_every_term(runner, make_optim_wrapper, make_batch):
+def test_gradients_are_shown_at_every_interval_for_every_term(runner, make_optim_wrapper, make_batch):
     hook = HOOKS.build(dict(type='GradientNormHook', interval=2))
     wrapper = make_optim_wrapper(runner.model)
+    shown = {}
+    runner.visualizer = SimpleNamespace(add_scalars=lambda scalars, step: shown.update({step: scalars}))
     for runner.iter in range(4):
         hook.before_train_iter(runner, batch_idx=runner.iter)
         log = runner.model.train_step(make_batch(), wrapper)
-        terms = {name for name in log if '/loss_' in name}
-        gradients = {name for name in log if '/grad_' in name}
-        measured = {name.replace('/loss', '/grad_loss') for name in terms}
-        assert gradients == (measured if runner.iter % 2 else set())
+        hook.after_train_iter(runner, batch_idx=runner.iter, outputs=log)
+    assert list(shown) == [2, 4]
+    terms = {name.replace('/loss_', '/grad_loss_') for name in log if '/loss_' in name}
+    for norms in shown.values():
+        assert norms.keys() == terms and all(norm > 0 for norm in norms.values())
+    assert shown[2] != shown[4]
 
 
 def test_measuring_gradients_does_not_change_the_training(make_tsgan, make_optim_wrapper, make_batch):
@@ -103,7 +117,7 @@ def test_measuring_gradients_does_not_change_the_training(make_tsgan, make_optim
     for measured in (False, True):
         torch.manual_seed(0)
         model = make_tsgan()
-        model.log_gradients = measured
+        model.measure_gradients = measured
         model.train_step(make_batch(), make_optim_wrapper(model))
         trained.append(model.state_dict())
     for name, tensor in trained[0].items():
