@@ -19,11 +19,9 @@ for seed in "$@"; do
     run teacher_ir teacher_ir "$start"
     run baseline_rgb baseline_rgb "$start"
     run backbone backbone "$start"
-    for row in tsgan_od_single_ts tsgan_od tsgan_jd; do
+    for row in tsgan_od_single_ts tsgan_od tsgan_jd tsgan_jd_sum; do
         run $row $row "$start" "$teacher"
     done
-    for reduction in sum mean; do
-        run tsgan_jd_$reduction tsgan_jd "$start" "$teacher" model.loss_ts_cd.reduction=$reduction \
-            model.loss_ts_real_ir.reduction=$reduction model.loss_ts_fake_ir.reduction=$reduction
-    done
+    run tsgan_jd_mean tsgan_jd "$start" "$teacher" model.loss_ts_cd.reduction=mean \
+        model.loss_ts_real_ir.reduction=mean model.loss_ts_fake_ir.reduction=mean
 done
