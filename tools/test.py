@@ -3,9 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from tsgan.apis import build_runner, describe_tested, load_config
+from tsgan.apis import add_run_arguments, build_runner, describe_tested, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -15,12 +13,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
     parser.add_argument('--json', metavar='FILE', help='where results go; default: results.json in the work dir')
     parser.add_argument('--out', metavar='FEATURES.npz', help='also write the features of all test images')
-    parser.add_argument('--work-dir', help='folder for the log; default: work_dirs/<path of the config>')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override config entries: key=value, key="[a,b]"'
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+    add_run_arguments(parser)
     return parser.parse_args()
 
 

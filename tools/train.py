@@ -2,16 +2,14 @@
 
 import argparse
 
-from mmengine.config import DictAction
 from mmengine.runner import find_latest_checkpoint
 
-from tsgan.apis import build_runner, check_data, continue_from, load_config, use_amp
+from tsgan.apis import add_run_arguments, build_runner, check_data, continue_from, load_config, use_amp
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model')
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for log and checkpoints; default: work_dirs/<path of the config>')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -25,11 +23,7 @@ def parse_args() -> argparse.Namespace:
         '--auto-scale-lr', action='store_true', help="scale learning rates by this run's batch size over the config's"
     )
     parser.add_argument('--check-data', action='store_true', help='decode every image first, and name those that fail')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override config entries: key=value, key="[a,b]"'
-    )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+    add_run_arguments(parser)
     return parser.parse_args()
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from torch import Tensor
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
 
 
 class ReIDOutput(NamedTuple):
@@ -35,3 +36,8 @@ class PairStep:
     translation: Translation | None = None
     map_ir: Tensor | None = None  # map of X_I that the joint discriminator sees
     map_fake_ir: Tensor | None = None  # and of X'_I
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """A model, or a child of one, without a distributed wrapper around it."""
+    return module.module if is_model_wrapper(module) else module

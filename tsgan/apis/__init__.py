@@ -1,6 +1,16 @@
-from .runs import build_runner, check_data, continue_from, default_work_dir, describe_tested, load_config, use_amp
+from .runs import (
+    add_run_arguments,
+    build_runner,
+    check_data,
+    continue_from,
+    default_work_dir,
+    describe_tested,
+    load_config,
+    use_amp,
+)
 
 __all__ = [
+    'add_run_arguments',
     'build_runner',
     'check_data',
     'continue_from',

@@ -1,17 +1,28 @@
 """From a config file to a runner: what `tools/train.py` and `tools/test.py` share."""
 
 import os
+from argparse import ArgumentParser
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from tsgan.datasets import check_images
 from tsgan.registry import DATASETS, MODELS
+
+
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """The arguments that training and testing have in common."""
+    parser.add_argument('--work-dir', help='folder for what the run writes; default: work_dirs/<path of the config>')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='override config entries: key=value, key="[a,b]"'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
 
 
 def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None = None) -> Config:

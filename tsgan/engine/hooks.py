@@ -2,16 +2,11 @@ from collections.abc import Sequence
 
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.runner.utils import set_random_seed
 
 from tsgan.registry import HOOKS
-
-
-def unwrapped(runner: Runner):
-    """The runner's model without a distributed wrapper around it."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+from tsgan.structures import unwrapped
 
 
 @HOOKS.register_module()
@@ -39,7 +34,7 @@ class AlternatingPhasesHook(Hook):
         self.terms = terms or {}
 
     def before_train(self, runner: Runner) -> None:
-        model = unwrapped(runner)
+        model = unwrapped(runner.model)
         unknown = {p['name'] for p in self.phases} | {term.split('/')[0] for term in self.terms}
         unknown -= set(model.PHASES)
         if unknown:
@@ -49,7 +44,7 @@ class AlternatingPhasesHook(Hook):
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        model = unwrapped(runner)
+        model = unwrapped(runner.model)
         model.phases = tuple(
             p['name'] for p in self.phases if runner.epoch >= p.get('begin', 0) and runner.iter % p.get('every', 1) == 0
         )
@@ -60,7 +55,7 @@ class AlternatingPhasesHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        ran = unwrapped(runner).phases
+        ran = unwrapped(runner.model).phases
         unknown = [term for term in self.terms if term.split('/')[0] in ran and term not in outputs]
         if unknown:
             raise ValueError(f'AlternatingPhasesHook names the loss terms {unknown}; there are {sorted(outputs)}.')
@@ -81,12 +76,12 @@ class GradientNormHook(Hook):
         self.interval = interval
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        unwrapped(runner).measure_gradients = self.every_n_train_iters(runner, self.interval)
+        unwrapped(runner.model).measure_gradients = self.every_n_train_iters(runner, self.interval)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        model = unwrapped(runner)
+        model = unwrapped(runner.model)
         if model.measure_gradients:
             norms = {name: norm.item() for name, norm in model.gradient_norms.items()}
             runner.visualizer.add_scalars(norms, step=runner.iter + 1)
@@ -110,8 +105,7 @@ class IdentityCountHook(Hook):
     """Refuses to train when the head's number of identities is not the data set's."""
 
     def before_train(self, runner: Runner) -> None:
-        reid = unwrapped(runner).reid
-        head = (reid.module if is_model_wrapper(reid) else reid).head
+        head = unwrapped(unwrapped(runner.model).reid).head
         found = runner.train_dataloader.dataset.num_ids
         if head.num_classes != found:
             raise ValueError(

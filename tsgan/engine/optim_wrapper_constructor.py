@@ -1,8 +1,8 @@
 import torch.nn as nn
-from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
 
 from tsgan.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from tsgan.structures import unwrapped
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -28,7 +28,7 @@ class PerModuleOptimWrapperConstructor:
         self.optim_wrapper_cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(model)
         trainable = [name for name, child in model.named_children() if any(p.requires_grad for p in child.parameters())]
         if sorted(trainable) != sorted(self.optim_wrapper_cfg):
             raise ValueError(

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from tsgan.registry import HOOKS
+from tsgan.structures import unwrapped
 from tsgan.visualization.grids import ranked_list, translation_grid
 
 
@@ -37,7 +37,7 @@ class TranslationGridHook(Hook):
         self.data = None  # the collated images; None where nothing is to be drawn
 
     def before_train(self, runner: Runner) -> None:
-        if not hasattr(_unwrapped(runner.model), 'generators'):
+        if not hasattr(unwrapped(runner.model), 'generators'):
             runner.logger.info('TranslationGridHook draws nothing: the model has no generators.')
         elif is_main_process():
             loader = runner.train_dataloader
@@ -58,11 +58,11 @@ class TranslationGridHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if self.data is None or not (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
             return
-        model = _unwrapped(runner.model)
+        model = unwrapped(runner.model)
         images = model.data_preprocessor(self.data, False)['inputs']  # (2N, 3, H, W)
         rgb, ir = images.chunk(2)
         # Past a distributed wrapper, whose forward may wait for ranks that draw nothing.
-        generators = _unwrapped(model.generators)
+        generators = unwrapped(model.generators)
         with torch.no_grad(), _evaluating(generators):
             made = generators(rgb, ir)
         grid = translation_grid(
@@ -163,10 +163,6 @@ class RankedListHook(Hook):
 def _unit_length(feats: np.ndarray) -> np.ndarray:
     """Rows of unit length, (N, D); a row of zeros stays as it is."""
     return feats / np.linalg.norm(feats, axis=1, keepdims=True).clip(np.finfo(feats.dtype).tiny)
-
-
-def _unwrapped(module: nn.Module) -> nn.Module:
-    return module.module if is_model_wrapper(module) else module
 
 
 def _as_uint8(images: Tensor) -> np.ndarray:
