@@ -71,10 +71,9 @@ def test_identities_that_the_gallery_lacks_are_left_out_of_the_means(table, perm
 def test_the_block_size_and_the_shared_matrix_change_nothing(table, perm_file, monkeypatch):
     protocol = SYSUMM01Protocol(perm_file=perm_file)
     expected = evaluate(table, protocol, rerank=True)
-    module = sys.modules[evaluate.__module__]
-    monkeypatch.setattr(module, 'BLOCK_BYTES', 1000)
-    monkeypatch.setattr(module, 'SHARED_BYTES', 0)
-    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 200)
+    for module in ('tsgan.evaluation.evaluate', 'tsgan.evaluation.rerank'):
+        monkeypatch.setattr(sys.modules[module], 'MIB', 8)  # 8 KiB in all: blocks of a few queries, no shared matrix
+    monkeypatch.setattr('tsgan.evaluation.ranking.CHUNK', 1)
     results = evaluate(table, protocol, rerank=True)
     for name, row in expected.items():
         assert results[name] == pytest.approx(row), name

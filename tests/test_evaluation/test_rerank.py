@@ -72,19 +72,20 @@ def test_the_block_size_changes_nothing(monkeypatch):
     feats = clustered(250, seed=1)
     whole = k_reciprocal_rerank(feats[:100], feats[100:])
     reranker = KReciprocalReranker(FeatureDistances(feats), 100)
-    reranker.block_bytes = 20_000
+    reranker.budget = 200_000
     blocks = list(reranker.blocks())
     assert len(blocks) > 10
     assert [start for start, _ in blocks] == np.cumsum([0] + [len(block) for _, block in blocks[:-1]]).tolist()
     np.testing.assert_allclose(np.concatenate([block for _, block in blocks]), whole, atol=1e-6)
-    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 100)
+    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 16)
     np.testing.assert_allclose(k_reciprocal_rerank(feats[:100], feats[100:]), whole, atol=1e-6)
 
 
 def test_a_shared_distance_matrix_gives_the_same_as_features():
     feats = clustered(300, seed=2)
     index = np.random.default_rng(0).permutation(300)[:200]
-    shared = MatrixDistances(FeatureDistances(feats).rows(0, 300), np.arange(300)).subset(index)
+    every = FeatureDistances(feats)
+    shared = MatrixDistances(every, every.rows(0, 300), np.arange(300)).subset(index)
     alone = FeatureDistances(feats).subset(index)
     for (_, block), (_, expected) in zip(
         KReciprocalReranker(shared, 80).blocks(), KReciprocalReranker(alone, 80).blocks(), strict=True

@@ -1,9 +1,18 @@
 """Evaluation: arrays in, numbers out. Needs no MMEngine; the metric for its test loop is `tsgan.evaluation.metric`."""
 
-from .evaluate import evaluate
+from .compare import compare, comparison_table
+from .evaluate import ScoredSetting, evaluate, score_settings
 from .features import FeatureTable, load_features, save_features
-from .protocols import CrossModalityProtocol, Setting, SingleModalityProtocol, SYSUMM01Protocol, Trial
-from .ranking import METRIC_NAMES, QueryScores, score_queries, summarize
+from .protocols import (
+    CrossModalityProtocol,
+    LLCMProtocol,
+    RegDBProtocol,
+    Setting,
+    SingleModalityProtocol,
+    SYSUMM01Protocol,
+    Trial,
+)
+from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
 from .report import results_table, write_results
 from .rerank import FeatureDistances, KReciprocalReranker, MatrixDistances, k_reciprocal_rerank
 
@@ -13,18 +22,25 @@ __all__ = [
     'FeatureDistances',
     'FeatureTable',
     'KReciprocalReranker',
+    'LLCMProtocol',
     'MatrixDistances',
     'QueryScores',
+    'RegDBProtocol',
     'SYSUMM01Protocol',
+    'ScoredSetting',
     'Setting',
     'SingleModalityProtocol',
     'Trial',
+    'compare',
+    'comparison_table',
     'evaluate',
     'k_reciprocal_rerank',
     'load_features',
     'results_table',
     'save_features',
     'score_queries',
+    'score_settings',
+    'score_trials',
     'summarize',
     'write_results',
 ]

@@ -1,5 +1,6 @@
 """Features and a protocol in, numbers out."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -7,11 +8,8 @@ import numpy as np
 from .features import FeatureTable, l2_normalize
 from .progress import progress
 from .protocols import Setting, Trial
-from .ranking import METRIC_NAMES, QueryScores, score_queries, summarize
-from .rerank import FeatureDistances, KReciprocalReranker, MatrixDistances
-
-BLOCK_BYTES = 64 * 2**20  # of a block of distances
-SHARED_BYTES = 2**30  # a distance matrix up to this size is kept for all re-rankings
+from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
+from .rerank import MAX_ROWS, MIB, FeatureDistances, KReciprocalReranker, MatrixDistances
 
 
 class EvaluationProtocol(Protocol):
@@ -29,7 +27,8 @@ def evaluate(
     protocol: EvaluationProtocol,
     rerank: bool = False,
     normalize: bool = True,
-    device: str = 'cpu',
+    device: str | None = None,
+    memory_mb: int = 1024,
 ) -> dict[str, dict]:
     """Measures features under a protocol, by Euclidean distance.
 
@@ -39,7 +38,8 @@ def evaluate(
         rerank (bool): Measure every setting a second time after k-reciprocal re-ranking of queries and drawn gallery.
             Pairs are excluded afterwards. Defaults to False.
         normalize (bool): Bring every feature to unit length first. Defaults to True.
-        device (str): Where re-ranking computes distances. Defaults to 'cpu'.
+        device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
+        memory_mb (int): Budget for blocks of distances in MiB, beside the features. Defaults to 1024.
 
     Returns:
         dict[str, dict]: For each setting (`all_single` ...), and with re-ranking for each `{setting}_rerank`:
@@ -52,89 +52,123 @@ def evaluate(
     Raises:
         ValueError: A setting in which no query has a match, or whatever the protocol finds wrong with the table.
     """
+    scored = score_settings(features, protocol, rerank, normalize, device, memory_mb)
+    return {name: _summarize_trials(setting) for name, setting in scored.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSetting:
+    """What each query of a setting was given, trial by trial.
+
+    Attributes:
+        setting (Setting): Its trials.
+        scores (list[QueryScores]): Of the queries of each trial, (Q,).
+        reranked (bool): Whether after re-ranking.
+    """
+
+    setting: Setting
+    scores: list[QueryScores]
+    reranked: bool
+
+
+def score_settings(
+    features: FeatureTable,
+    protocol: EvaluationProtocol,
+    rerank: bool = False,
+    normalize: bool = True,
+    device: str | None = None,
+    memory_mb: int = 1024,
+) -> dict[str, ScoredSetting]:
+    """What `evaluate` takes its means of; arguments as there.
+
+    Returns:
+        dict[str, ScoredSetting]: By name of the setting, with re-ranking by `{setting}_rerank` too.
+
+    Raises:
+        ValueError: As `evaluate` does.
+    """
     settings = protocol.settings(features)
-    feats = l2_normalize(features.feats) if normalize else features.feats.astype(np.float32)  # (N, D)
-    scores = _score_plain(features, feats, settings)
-    results = {name: _summarize_trials(name, settings[name], scores[name], reranked=False) for name in settings}
+    feats = l2_normalize(features.feats) if normalize else features.feats  # (N, D)
+    scored = _score_plain(features, feats, settings, memory_mb)
     if rerank:
-        scores = _score_reranked(features, feats, settings, device)
-        for name in settings:
-            results[f'{name}_rerank'] = _summarize_trials(name, settings[name], scores[name], reranked=True)
-    return results
+        scored |= _score_reranked(features, feats, settings, device, memory_mb)
+    for name, setting in scored.items():
+        if not all(trial.valid.any() for trial in setting.scores):
+            raise ValueError(
+                f"Setting '{name}' is empty: no query has an image of its identity in the gallery it may see."
+            )
+    return scored
 
 
-def _score_plain(table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting]) -> dict[str, list[QueryScores]]:
-    """Scores of every trial, from one pass: a block of queries meets all gallery images once, for all settings."""
-    trials = [(name, trial) for name, setting in settings.items() for trial in setting.trials]
-    queries = np.unique(np.concatenate([trial.query for _, trial in trials]))  # (Nq,)
-    gallery = np.unique(np.concatenate([trial.gallery for _, trial in trials]))  # (Ng,)
-    columns = [np.searchsorted(gallery, trial.gallery) for _, trial in trials]
-    gallery_feats = feats[gallery]  # (Ng, D)
-    squares = np.square(feats).sum(axis=1)  # (N,)
-    parts = [[] for _ in trials]
-    step = max(1, min(128, BLOCK_BYTES // (4 * len(gallery))))  # what ranking makes of 128 rows stays in cache
-    for start in progress(range(0, len(queries), step), 'Ranking, blocks of queries'):
-        block = queries[start : start + step]  # (B,)
-        dist = squares[block, None] + squares[gallery] - 2 * (feats[block] @ gallery_feats.T)  # (B, Ng): squared
-        for (name, trial), column, part in zip(trials, columns, parts, strict=True):
-            mine = np.isin(trial.query, block)
-            query = trial.query[mine]  # (b,)
-            near = dist.take(column, axis=1)[np.searchsorted(block, query)]  # (b, G)
-            part.append((mine, _score(table, settings[name], query, trial.gallery, near)))
-    scores = {name: [] for name in settings}
-    for (name, trial), part in zip(trials, parts, strict=True):
-        scores[name].append(_join(trial, part))
-    return scores
+def _score_plain(
+    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], memory_mb: int
+) -> dict[str, ScoredSetting]:
+    """Scores of every trial, from one ranking for all trials that share queries and rules."""
+    scores = {name: [None] * len(setting.trials) for name, setting in settings.items()}
+    for (dedupe, exclude, _), trials in _by_queries_and_rules(settings).items():
+        query = trials[0][2].query  # (Q,)
+        gallery = np.unique(np.concatenate([trial.gallery for _, _, trial in trials]))  # (G,): of all these trials
+        members = np.stack([np.isin(gallery, trial.gallery) for _, _, trial in trials], axis=1)  # (G, T)
+        # |q - g|^2 without |q|^2, which is the same for all that a query is compared with
+        double, squares = -2 * feats[gallery].T, np.square(feats[gallery]).sum(axis=1)  # (D, G), (G,)
+        step = int(np.clip(memory_mb * MIB // (16 * len(gallery)), 1, MAX_ROWS))
+        parts = []
+        for start in progress(range(0, len(query), step), 'Ranking, blocks of queries'):
+            block = query[start : start + step]  # (B,)
+            dist = feats[block] @ double  # (B, G)
+            dist += squares
+            excluded = exclude(table, block, gallery) if exclude else None
+            parts.append(score_trials(dist, table.pids[block], table.pids[gallery], members, excluded, dedupe))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]  # (Q, T) each
+        for t, (name, index, _) in enumerate(trials):
+            scores[name][index] = QueryScores(*(column[:, t] for column in columns))
+    return {name: ScoredSetting(setting, scores[name], reranked=False) for name, setting in settings.items()}
+
+
+def _by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tuple[str, int, Trial]]]:
+    """Trials that one ranking will do for, each with the name of its setting and its number there."""
+    groups = {}
+    for name, setting in settings.items():
+        for index, trial in enumerate(setting.trials):
+            key = setting.dedupe, setting.exclude, trial.query.tobytes()
+            groups.setdefault(key, []).append((name, index, trial))
+    return groups
 
 
 def _score_reranked(
-    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], device: str
-) -> dict[str, list[QueryScores]]:
+    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], device: str | None, memory_mb: int
+) -> dict[str, ScoredSetting]:
     """Scores of every trial, each re-ranked on its own gallery; one distance matrix serves all where it fits."""
     trials = [(name, trial) for name, setting in settings.items() for trial in setting.trials]
+    distances, place = FeatureDistances(feats, device), np.arange(len(feats))
     rows = np.unique(np.concatenate([np.concatenate(trial) for _, trial in trials]))  # (M,)
-    distances = FeatureDistances(feats[rows], device)
-    if 4 * len(rows) ** 2 <= SHARED_BYTES:
-        distances = MatrixDistances(distances.rows(0, len(rows)), np.arange(len(rows)))
+    if len(trials) > 1 and 4 * len(rows) ** 2 <= memory_mb * MIB // 2:
+        distances = distances.subset(rows)
+        distances = MatrixDistances(distances, distances.rows(0, len(rows)), np.arange(len(rows)))
+        place[rows] = np.arange(len(rows))
+        memory_mb //= 2
     scores = {name: [] for name in settings}
     for name, trial in progress(trials, 'Re-ranking, trials'):
-        index = np.searchsorted(rows, np.concatenate(trial))  # (N,): queries, then gallery
-        reranker = KReciprocalReranker(distances.subset(index), len(trial.query))
-        part = []
+        index = place[np.concatenate(trial)]  # (N,): queries, then gallery
+        reranker = KReciprocalReranker(distances.subset(index), len(trial.query), memory_mb=memory_mb)
+        parts = []
         for start, dist in reranker.blocks():
-            span = slice(start, start + len(dist))
-            part.append((span, _score(table, settings[name], trial.query[span], trial.gallery, dist)))
-        scores[name].append(_join(trial, part))
-    return scores
+            block, setting = trial.query[start : start + len(dist)], settings[name]
+            excluded = setting.exclude(table, block, trial.gallery) if setting.exclude else None
+            parts.append(score_queries(dist, table.pids[block], table.pids[trial.gallery], excluded, setting.dedupe))
+        scores[name].append(QueryScores(*(np.concatenate(column) for column in zip(*parts, strict=True))))
+    return {f'{name}_rerank': ScoredSetting(setting, scores[name], reranked=True) for name, setting in settings.items()}
 
 
-def _score(
-    table: FeatureTable, setting: Setting, query: np.ndarray, gallery: np.ndarray, dist: np.ndarray
-) -> QueryScores:
-    exclude = setting.exclude(table, query, gallery) if setting.exclude else None
-    return score_queries(dist, table.pids[query], table.pids[gallery], exclude, setting.dedupe)
-
-
-def _join(trial: Trial, parts: list[tuple[np.ndarray | slice, QueryScores]]) -> QueryScores:
-    """Scores of a whole trial, in the order of its queries, from (which queries, their scores)."""
-    joined = QueryScores(*(np.zeros(len(trial.query), column.dtype) for column in parts[0][1]))
-    for which, scores in parts:
-        for whole, column in zip(joined, scores, strict=True):
-            whole[which] = column
-    return joined
-
-
-def _summarize_trials(name: str, setting: Setting, scores: list[QueryScores], reranked: bool) -> dict:
-    if not all(trial.valid.any() for trial in scores):
-        raise ValueError(f"Setting '{name}' is empty: no query has an image of its identity in the gallery it may see.")
-    trials = [summarize(trial) for trial in scores]
+def _summarize_trials(scored: ScoredSetting) -> dict:
+    trials = [summarize(trial) for trial in scored.scores]
     values = {key: np.array([trial[key] for trial in trials]) for key in METRIC_NAMES}  # (T,) each
     return {
         **{key: float(value.mean()) for key, value in values.items()},
         **{f'{key}_std': float(value.std()) for key, value in values.items()},
-        'num_queries': float(np.mean([trial.valid.sum() for trial in scores])),
-        'num_gallery': float(np.mean([len(trial.gallery) for trial in setting.trials])),
-        'num_trials': len(scores),
-        'sampling': setting.sampling,
-        'reranked': reranked,
+        'num_queries': float(np.mean([trial.valid.sum() for trial in scored.scores])),
+        'num_gallery': float(np.mean([len(trial.gallery) for trial in scored.setting.trials])),
+        'num_trials': len(trials),
+        'sampling': scored.setting.sampling,
+        'reranked': scored.reranked,
     }

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class FeatureTable:
                 column = column.astype(str)
                 if not np.isin(column, ('rgb', 'ir')).all():
                     raise ValueError(f"Modalities must be 'rgb' or 'ir', not {sorted(set(column.tolist()))}.")
-            elif (column != column.astype(np.int64)).any():
+            elif column.dtype.kind not in 'biuf' or (column != np.nan_to_num(column).astype(np.int64)).any():
                 raise ValueError(f'{name} must be integers.')
             else:
                 column = column.astype(np.int64)
@@ -100,8 +101,12 @@ class FeatureTable:
 
 def l2_normalize(feats: np.ndarray) -> np.ndarray:
     """Rows of unit length, (N, D) float32; a row of zeros stays as it is."""
-    norm = np.sqrt(np.einsum('nd,nd->n', feats, feats, dtype=np.float64))  # float64: squares of large features overflow
-    return (feats / np.maximum(norm, np.finfo(np.float64).tiny)[:, None]).astype(np.float32)
+    unit = np.empty(feats.shape, np.float32)
+    for start in range(0, len(feats), 4096):  # a copy of all features in float64 would be the largest of all arrays
+        block = feats[start : start + 4096].astype(np.float64)  # float64: squares of large features overflow float32
+        norm = np.sqrt(np.einsum('nd,nd->n', block, block))
+        unit[start : start + 4096] = block / np.maximum(norm, np.finfo(np.float64).tiny)[:, None]
+    return unit
 
 
 def save_features(path: str, table: FeatureTable) -> None:
@@ -124,11 +129,27 @@ def save_features(path: str, table: FeatureTable) -> None:
 
 
 def load_features(path: str) -> FeatureTable:
-    """Reads what `save_features` wrote, or anybody's file with the same keys (`query_frames` may be absent)."""
-    with np.load(path) as arrays:
+    """Reads what `save_features` wrote, or anybody's file with the same keys (frames may be absent).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no NPZ file, lacks an array, or holds what `FeatureTable` refuses.
+    """
+    try:
+        arrays = np.load(path)
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise ValueError(f'{path} is no NPZ file of arrays.') from error
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise ValueError(f'{path} holds a single array: expected an NPZ file of arrays by name.')
+    with arrays:
         needed = [f'{side}_{name}' for side in ('query', 'gallery') for name in ('feats', 'pids', 'camids')]
         missing = [key for key in needed if key not in arrays]
         if missing:
             raise ValueError(f'{path} lacks {", ".join(missing)}.')
         frames = {key: arrays[key] for key in ('query_frames', 'gallery_frames') if key in arrays}
-        return FeatureTable.from_query_gallery(**{key: arrays[key] for key in needed}, **frames)
+        try:
+            return FeatureTable.from_query_gallery(**{key: arrays[key] for key in needed}, **frames)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from error

@@ -11,11 +11,11 @@ from tsgan.registry import METRICS, TASK_UTILS
 
 from .evaluate import evaluate
 from .features import FeatureTable, save_features
-from .protocols import CrossModalityProtocol, SingleModalityProtocol, SYSUMM01Protocol
+from .protocols import CrossModalityProtocol, LLCMProtocol, RegDBProtocol, SingleModalityProtocol, SYSUMM01Protocol
 from .ranking import METRIC_NAMES
 from .report import results_table, write_results
 
-for protocol_class in (SYSUMM01Protocol, SingleModalityProtocol, CrossModalityProtocol):
+for protocol_class in (SYSUMM01Protocol, RegDBProtocol, LLCMProtocol, SingleModalityProtocol, CrossModalityProtocol):
     TASK_UTILS.register_module(module=protocol_class)  # here, so that the protocols themselves know no MMEngine
 
 
@@ -46,7 +46,7 @@ class ReIDMetric(BaseMetric):
         protocol (dict): Config of a protocol in TASK_UTILS: `dict(type='SYSUMM01Protocol', perm_file=...)`.
         rerank (bool): Also measure with k-reciprocal re-ranking. Defaults to False.
         normalize (bool): Bring every feature to unit length first. Defaults to True.
-        device (str): Where re-ranking computes distances. Defaults to 'cpu'.
+        device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
         json_file (str, optional): Where to write the results, with all that they must be published with.
         features_file (str, optional): Where to write the features as NPZ (see `save_features`).
         training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
@@ -67,7 +67,7 @@ class ReIDMetric(BaseMetric):
         protocol: dict,
         rerank: bool = False,
         normalize: bool = True,
-        device: str = 'cpu',
+        device: str | None = None,
         json_file: str | None = None,
         features_file: str | None = None,
         training_identities: str | None = None,

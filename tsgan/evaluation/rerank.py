@@ -13,19 +13,35 @@ queries then gallery:
 
 Only D is dense, and it is only needed a block of rows at a time; the sets and V are sparse, some k1 entries a row.
 Distances and nearest neighbours are torch (any device), the sets are scipy.sparse.
+
+Who is among the k nearest must not hang on how a matrix product rounds: where distances at a place that counts are
+closer than float32 tells apart, they are taken anew in float64. So results do not depend on device or size of block.
 """
 
+import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
+from .progress import progress
+
 if TYPE_CHECKING:
     import torch
 
 MIB = 2**20
+MAX_ROWS = 1024  # of a block of distances: more gain nothing
+ROW_BYTES = 64  # that a distance may cost, in the worst case that all are equal
 _TINY = 1e-12  # a row maximum of 0 (all features equal) divides nothing
+
+
+def default_device() -> str:
+    """'cuda' where torch sees a GPU, else 'cpu'."""
+    import torch
+
+    return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
 class FeatureDistances:
@@ -33,14 +49,18 @@ class FeatureDistances:
 
     Args:
         feats (np.ndarray | torch.Tensor): (N, D), float32.
-        device (str): Where torch computes. Defaults to 'cpu'.
+        device (str, optional): Where torch computes. Defaults to None: the GPU where torch sees one.
     """
 
-    def __init__(self, feats: 'np.ndarray | torch.Tensor', device: str = 'cpu'):
+    def __init__(self, feats: 'np.ndarray | torch.Tensor', device: str | None = None):
         import torch  # only re-ranking needs it: the rest of evaluation is numpy
 
-        self.feats = torch.as_tensor(feats, dtype=torch.float32, device=device)  # (N, D)
+        self.feats = torch.as_tensor(feats, dtype=torch.float32, device=device or default_device())  # (N, D)
         self.squares = self.feats.square().sum(1)  # (N,)
+        # How far a distance of `rows` may be off: sums of D products, in float32.
+        self.rounding = (
+            self.feats.shape[1] ** 0.5 * torch.finfo(torch.float32).eps * (self.squares + self.squares.amax())
+        )
 
     def __len__(self) -> int:
         return len(self.feats)
@@ -52,14 +72,29 @@ class FeatureDistances:
         dist.diagonal(start - begin).zero_()
         return dist
 
-    def pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Distances of pairs of items, (P,)."""
-        dist = np.empty(len(left), np.float32)
-        step = max(1, 2**22 // self.feats.shape[1])  # 16 MB a side
+    def exact_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Distances of pairs of items, (P,) float64, from their differences: as exact as the features are."""
+        dist = np.empty(len(left))
+        step = max(1, 2**20 // self.feats.shape[1])  # stays in cache
         for at in range(0, len(left), step):
-            a, b = self.feats[left[at : at + step]], self.feats[right[at : at + step]]  # (p, D)
-            dist[at : at + step] = (a - b).square_().sum(1).cpu().numpy()
+            difference = self.feats[left[at : at + step]] - self.feats[right[at : at + step]]  # (p, D)
+            dist[at : at + step] = difference.double().square_().sum(1).cpu().numpy()
         return dist
+
+    def sampled(self, start: int, pattern: sparse.csr_array) -> np.ndarray:
+        """Distances of items start..start + B to those items where a sparse (B, N) pattern has entries, (nnz,)."""
+        import torch
+
+        stop, device = start + pattern.shape[0], self.feats.device
+        indptr, indices = (torch.as_tensor(part, device=device) for part in (pattern.indptr, pattern.indices))
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message='Sparse CSR tensor support is in beta')
+            wanted = torch.sparse_csr_tensor(
+                indptr, indices, torch.zeros(len(indices), device=device), size=pattern.shape, check_invariants=False
+            )
+        products = torch.sparse.sampled_addmm(wanted, self.feats[start:stop], self.feats.T, beta=0).values()  # (nnz,)
+        dist = self.squares[start:stop].repeat_interleave(indptr.diff()) + self.squares[indices] - 2 * products
+        return dist.clamp_(min=0).cpu().numpy()
 
     def subset(self, index: np.ndarray) -> 'FeatureDistances':
         """The same distances among some of the items, in the order of `index`."""
@@ -67,17 +102,20 @@ class FeatureDistances:
 
 
 class MatrixDistances:
-    """The same, read from an N x N matrix that many re-rankings share: trials differ in their gallery only.
+    """The same, read from one matrix that many re-rankings share: trials differ in their gallery only.
 
     Args:
-        matrix (torch.Tensor): Squared Euclidean distances of M items, (M, M).
+        source (FeatureDistances): Distances among M items.
+        matrix (torch.Tensor): The same, (M, M).
         index (np.ndarray): The N items among the M, (N,).
     """
 
-    def __init__(self, matrix: 'torch.Tensor', index: np.ndarray):
+    def __init__(self, source: FeatureDistances, matrix: 'torch.Tensor', index: np.ndarray):
         import torch
 
-        self.matrix, self.index = matrix, torch.as_tensor(index, device=matrix.device)
+        self.source, self.matrix = source, matrix
+        self.index = torch.as_tensor(index, device=matrix.device)
+        self.rounding = source.rounding[self.index]  # (N,)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -86,20 +124,25 @@ class MatrixDistances:
         """Distances of items start..stop to items begin..N, (B, N - begin)."""
         return self.matrix[self.index[start:stop]].index_select(1, self.index[begin:])
 
-    def pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Distances of pairs of items, (P,)."""
-        return self.matrix[self.index[left], self.index[right]].cpu().numpy()
+    def exact_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Distances of pairs of items, (P,) float64, from the differences of their features."""
+        return self.source.exact_pairs(self.index[left], self.index[right])
+
+    def sampled(self, start: int, pattern: sparse.csr_array) -> np.ndarray:
+        """Distances of items start..start + B to those items where a sparse (B, N) pattern has entries, (nnz,)."""
+        items = np.repeat(np.arange(start, start + pattern.shape[0]), np.diff(pattern.indptr))  # (nnz,)
+        return self.matrix[self.index[items], self.index[pattern.indices]].cpu().numpy()
 
     def subset(self, index: np.ndarray) -> 'MatrixDistances':
         """The same distances among some of the items, in the order of `index`."""
-        return MatrixDistances(self.matrix, self.index[index])
+        return MatrixDistances(self.source, self.matrix, self.index[index])
 
 
 class KReciprocalReranker:
     """Steps 1-5 when made, steps 6 and 7 a block of queries at a time.
 
-    Memory is O(N k1) and a few times `block_mb`. Neighbours at equal distance rank by index; where more than k1 images
-    coincide, an image may thus be no neighbour of its own, as in the published code.
+    Memory, beside the features: O(N k1), and at most `memory_mb` for what is dense. Neighbours at equal distance rank
+    by index; where more than k1 images coincide, an image may be no neighbour of its own, as in the published code.
 
     Args:
         distances (FeatureDistances | MatrixDistances): Over queries, then gallery.
@@ -107,7 +150,10 @@ class KReciprocalReranker:
         k1 (int): Neighbours that the reciprocal sets are made of. Defaults to 20.
         k2 (int): Neighbours that query expansion averages. Defaults to 6.
         lambda_value (float): Weight of the original distance. Defaults to 0.3.
-        block_mb (int): Size of a dense block in MiB. Defaults to 64.
+        memory_mb (int): Budget for dense blocks in MiB. Defaults to 1024.
+
+    Raises:
+        ValueError: No query or no gallery, k1, k2, lambda out of range, or a budget too small for one row of distances.
     """
 
     def __init__(
@@ -117,7 +163,7 @@ class KReciprocalReranker:
         k1: int = 20,
         k2: int = 6,
         lambda_value: float = 0.3,
-        block_mb: int = 64,
+        memory_mb: int = 1024,
     ):
         count = len(distances)
         if not 0 < num_queries < count:
@@ -126,62 +172,86 @@ class KReciprocalReranker:
             )
         if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= lambda_value <= 1):
             raise ValueError(f'Need k1 >= 1, 1 <= k2 <= k1 + 1, 0 <= lambda <= 1: got {k1}, {k2}, {lambda_value}.')
+        self.budget = memory_mb * MIB
+        if self.budget < ROW_BYTES * count:
+            raise ValueError(
+                f'memory_mb={memory_mb} is too little to re-rank {count} images: give at least '
+                f'{-(-ROW_BYTES * count // MIB)}.'
+            )
         self.distances, self.num_queries, self.lambda_value = distances, num_queries, lambda_value
-        self.block_bytes = block_mb * MIB
-        self.row_max, nearest = self._nearest(min(k1 + 1, count))  # (N,), (N, k1 + 1)
+        half_k = int(np.around(k1 / 2))  # half to even, as in the published code
+        self.row_max, nearest = self._nearest([k2, half_k + 1, k1 + 1])  # (N,), (N, k1 + 1)
 
-        mutual = _mutual(nearest)
-        half = _mutual(nearest[:, : int(np.around(k1 / 2)) + 1])  # around: half to even, as in the published code
-        # common(i, q) = |R_half(q) & R(i)| for q in R(i), compared in integers: no rounding in "2/3".
-        common = (mutual @ half.T).multiply(mutual).tocsr()
-        size = np.diff(half.indptr)  # (N,)
-        common.data = (3 * common.data > 2 * size[common.indices]).astype(np.int32)
-        common.eliminate_zeros()
-        grown = (mutual + common @ half).tocoo()
-        weight = np.exp(-distances.pairs(grown.row, grown.col) / self.row_max[grown.row])  # (nnz,)
-        total = np.bincount(grown.row, weight, minlength=count)
-        weight = (weight / total[grown.row]).astype(np.float32)
-        vectors = sparse.csr_array((weight, (grown.row, grown.col)), shape=(count, count))  # V
+        mutual, half = _mutual(nearest), _mutual(nearest[:, : half_k + 1])
+        half_size = np.diff(half.indptr)  # (N,)
+        step = max(1, self.budget // (16 * (k1 + 1) * (half_k + 1)))  # what the products below may hold
+        parts = [self._vectors(mutual[start : start + step], half, half_size, start) for start in range(0, count, step)]
         expansion = _membership(nearest[:, :k2], np.float32(1 / min(k2, count)))
-        vectors = (expansion @ vectors).tocsr()
+        vectors = (expansion @ sparse.vstack(parts, format='csr')).tocsr()  # (N, N): V
         self.query_vectors = vectors[:num_queries]  # (Nq, N)
         self.gallery_vectors = vectors[num_queries:].tocsc()  # (Ng, N), by column: who shares neighbour l
 
-    def _nearest(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row maxima of D before division, (N,), and each item's k nearest, equal distances by index, (N, k)."""
-        count = len(self.distances)
-        row_max, nearest = np.empty(count, np.float32), np.empty((count, k), np.int64)
-        step = max(1, self.block_bytes // (4 * count))
-        for start in range(0, count, step):
+    def _nearest(self, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Row maxima of D before division, (N,), and each item's nearest, (N, k), k the last of `places`.
+
+        The first p are the p nearest for each p of `places`, equal distances by index; in between, order is not exact.
+        """
+        count, k = len(self.distances), min(places[-1], len(self.distances))
+        row_max, nearest = np.empty(count, np.float32), np.empty((count, k), np.int32)
+        places = [place for place in places if place < count]
+        step = min(MAX_ROWS, self.budget // (ROW_BYTES // 4 * count))
+        for start in progress(range(0, count, step), 'Re-ranking: neighbours, blocks'):
             dist = self.distances.rows(start, min(start + step, count))  # (B, N)
-            largest = dist.amax(1).clamp_(min=_TINY)
-            dist /= largest[:, None]
-            value, index = dist.topk(min(k + 1, count), largest=False)
-            # topk keeps any of several equal distances. Sort what it found by (distance, index); where equal distances
-            # straddle the k-th place, sort the whole row.
-            straddles = (value[:, k:] == value[:, k - 1 : k]).any(1)  # (B,)
-            index, order = index[:, :k].sort(1)
-            order = value.gather(1, order).argsort(stable=True, dim=1)
-            index = index.gather(1, order)
-            if straddles.any():
-                index[straddles] = dist[straddles].argsort(stable=True, dim=1)[:, :k]
-            row_max[start : start + step] = largest.cpu().numpy()
-            nearest[start : start + step] = index.cpu().numpy()
+            row_max[start : start + step] = dist.amax(1).clamp_(min=_TINY).cpu().numpy()
+            value, index = dist.topk(min(k + 1, count), largest=False)  # (B, k + 1), ascending
+            nearest[start : start + step] = index[:, :k].cpu().numpy()
+            blur = 2 * self.distances.rounding[start : start + step, None]  # (B, 1): of a difference of distances
+            gap = value[:, places] - value[:, [place - 1 for place in places]]
+            limit = value[:, k - 1 : k] + blur  # (B, 1): none of the k nearest is farther
+            unclear = (gap <= blur).any(1).nonzero()[:, 0]  # (U,)
+            for rows in unclear.split(max(1, step // 16)):
+                near = (dist[rows] <= limit[rows]).nonzero().cpu().numpy()  # (C, 2), by row, then by index
+                rows = start + rows.cpu().numpy()
+                far = self.distances.exact_pairs(rows[near[:, 0]], near[:, 1])  # (C,)
+                order = np.lexsort((far, near[:, 0]))  # stable: equal distances stay by index
+                begin = np.searchsorted(near[:, 0], np.arange(len(rows)))  # (U,)
+                nearest[rows] = near[order, 1][begin[:, None] + np.arange(k)]
         return row_max, nearest
+
+    def _vectors(
+        self, mutual: sparse.csr_array, half: sparse.csr_array, half_size: np.ndarray, start: int
+    ) -> sparse.csr_array:
+        """Steps 3 and 4 for some items, (B, N): their sets grown, and weighted.
+
+        Args:
+            mutual (sparse.csr_array): R of items start..start + B, (B, N).
+            half (sparse.csr_array): R_half of all, (N, N), and `half_size` its sizes, (N,).
+        """
+        # common(i, q) = |R_half(q) & R(i)| for q in R(i), compared in integers: no rounding in "2/3".
+        common = (mutual @ half.T).multiply(mutual).tocsr()
+        common.data = (3 * common.data > 2 * half_size[common.indices]).astype(np.int32)
+        common.eliminate_zeros()
+        grown = (mutual + common @ half).tocsr()
+        row = np.repeat(np.arange(grown.shape[0]), np.diff(grown.indptr))  # (nnz,)
+        weight = np.exp(-self.distances.sampled(start, grown) / self.row_max[start + row])  # (nnz,)
+        total = np.bincount(row, weight, minlength=grown.shape[0])
+        weight = (weight / total[row]).astype(np.float32)
+        return sparse.csr_array((weight, grown.indices, grown.indptr), shape=grown.shape)
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first query, re-ranked distances of a block of queries to the gallery, (B, Ng) float32)."""
         num_gallery = len(self.distances) - self.num_queries
         column_size = np.diff(self.gallery_vectors.indptr).astype(np.int64)  # (N,)
         work = (self.query_vectors != 0) @ column_size  # (Nq,)
-        # A query costs a row of doubles, a row of D, and some 40 bytes for every minimum that it sums.
-        cost = np.cumsum(40 * work + 8 * num_gallery + 4 * len(self.distances))
-        start = 0
-        while start < self.num_queries:
-            spent = cost[start - 1] if start else 0
-            stop = max(start + 1, int(np.searchsorted(cost, spent + self.block_bytes)))
+        # A query costs rows of doubles and of distances, and some 40 bytes for every minimum that it sums.
+        cost = np.cumsum(40 * work + 32 * num_gallery)
+        stops = [0]
+        while stops[-1] < self.num_queries:
+            spent = cost[stops[-1] - 1] if stops[-1] else 0
+            stop = int(np.searchsorted(cost, spent + self.budget, side='right'))
+            stops.append(min(max(stop, stops[-1] + 1), stops[-1] + MAX_ROWS))
+        for start, stop in progress(list(pairwise(stops)), 'Re-ranking: queries, blocks'):
             yield start, self._block(start, stop)
-            start = stop
 
     def _block(self, start: int, stop: int) -> np.ndarray:
         shared = _sum_of_minima(self.query_vectors[start:stop], self.gallery_vectors)  # (B, Ng): m
@@ -197,10 +267,10 @@ def k_reciprocal_rerank(
     k1: int = 20,
     k2: int = 6,
     lambda_value: float = 0.3,
-    block_mb: int = 64,
-    device: str = 'cpu',
+    memory_mb: int = 1024,
+    device: str | None = None,
 ) -> np.ndarray:
-    """Re-ranked distances of queries to gallery; arguments as in `KReciprocalReranker`.
+    """Re-ranked distances of queries to gallery; arguments as in `FeatureDistances` and `KReciprocalReranker`.
 
     Args:
         query_feats (np.ndarray): (Nq, D). The published numbers use features of unit length.
@@ -210,14 +280,12 @@ def k_reciprocal_rerank(
         np.ndarray: (Nq, Ng), float32.
 
     Raises:
-        ValueError: Features that are not finite, an empty side, or k1, k2, lambda out of range.
+        ValueError: Features that are not finite, an empty side, or arguments out of range.
     """
-    feats = np.concatenate([query_feats, gallery_feats]).astype(np.float32)  # (N, D)
+    feats = np.concatenate([query_feats, gallery_feats]).astype(np.float32, copy=False)  # (N, D)
     if not np.isfinite(feats).all():
         raise ValueError('Features must be finite: some are NaN or infinity.')
-    reranker = KReciprocalReranker(
-        FeatureDistances(feats, device), len(query_feats), k1, k2, lambda_value=lambda_value, block_mb=block_mb
-    )
+    reranker = KReciprocalReranker(FeatureDistances(feats, device), len(query_feats), k1, k2, lambda_value, memory_mb)
     dist = np.empty((len(query_feats), len(gallery_feats)), np.float32)
     for start, block in reranker.blocks():
         dist[start : start + len(block)] = block
@@ -228,7 +296,8 @@ def _membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_arra
     """A sparse matrix with `value` at (i, index[i, j]), (N, N)."""
     count, k = index.shape
     data = np.full(index.size, value)
-    return sparse.csr_array((data, index.ravel(), np.arange(0, index.size + 1, k)), shape=(count, count))
+    indptr = np.arange(0, index.size + 1, k, dtype=np.int32)
+    return sparse.csr_array((data, index.ravel(), indptr), shape=(count, count))
 
 
 def _mutual(nearest: np.ndarray) -> sparse.csr_array:

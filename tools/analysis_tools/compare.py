@@ -1,0 +1,51 @@
+"""Compare two methods: ``python tools/analysis_tools/compare.py A.npz B.npz --protocol sysu-mm01 --perm FILE``.
+
+Prints the paired difference in every metric with a bootstrap interval over identities. Both files are features of the
+same images in the same order, as `eval_features.py` reads them.
+"""
+
+import argparse
+import json
+import sys
+
+from tsgan.evaluation import compare, comparison_table, load_features
+from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, name_settings
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Compare the features of two methods')
+    parser.add_argument('a', metavar='A.npz')
+    parser.add_argument('b', metavar='B.npz')
+    add_protocol_arguments(parser)
+    parser.add_argument('--resamples', type=int, default=10_000, help='bootstrap samples; default: 10000')
+    parser.add_argument('--confidence', type=float, default=95, help='of the interval, in percent; default: 95')
+    parser.add_argument('--seed', type=int, default=0, help='of the resampling; default: 0')
+    parser.add_argument('--json', metavar='OUT.json', help='where to write the results too')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        result = compare(
+            load_features(args.a),
+            load_features(args.b),
+            build_protocol(args),
+            args.rerank,
+            args.resamples,
+            args.confidence,
+            args.seed,
+            args.device,
+            args.memory_mb,
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f'error: {error}')
+    result = name_settings(result, args)
+    print(comparison_table(result, args.confidence))
+    if args.json:
+        with open(args.json, 'w') as file:
+            json.dump(result, file, indent=2)
+
+
+if __name__ == '__main__':
+    main()

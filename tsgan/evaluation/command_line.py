@@ -1,0 +1,64 @@
+"""What the command lines that take a features file have in common: how a protocol is asked for."""
+
+from argparse import ArgumentParser, Namespace
+
+from .protocols import LLCMProtocol, RegDBProtocol, SYSUMM01Protocol
+
+PROTOCOLS = ('sysu-mm01', 'regdb', 'llcm')
+SYSU_ONLY = ('modes', 'shots', 'gallery_sampling', 'perm')
+
+
+def add_protocol_arguments(parser: ArgumentParser) -> None:
+    """Protocol, its options, and how to compute."""
+    parser.add_argument('--protocol', choices=PROTOCOLS, required=True)
+    sysu = parser.add_argument_group('SYSU-MM01')
+    sysu.add_argument('--modes', nargs='+', choices=list(SYSUMM01Protocol.MODES), help='default: all indoor')
+    sysu.add_argument(
+        '--shots', nargs='+', type=int, help='default: 1 10; with the agw sampling, which knows no other, 1'
+    )
+    sysu.add_argument('--gallery-sampling', choices=['official', 'agw'], help='default: official')
+    sysu.add_argument('--perm', metavar='FILE', help='rand_perm_cam.mat, which the official sampling reads')
+    other = parser.add_argument_group('RegDB, LLCM')
+    other.add_argument('--swap', action='store_true', help='the other direction: search query_* with gallery_*')
+    parser.add_argument('--trials', type=int, help='draws of the gallery (SYSU-MM01, LLCM); default: 10')
+    parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
+    parser.add_argument('--device', help='where re-ranking computes distances; default: the GPU where there is one')
+    parser.add_argument(
+        '--memory-mb', type=int, default=1024, help='budget for blocks of distances, beside the features; default: 1024'
+    )
+
+
+def build_protocol(args: Namespace) -> SYSUMM01Protocol | RegDBProtocol | LLCMProtocol:
+    """The protocol that the arguments ask for.
+
+    Raises:
+        ValueError: An option of another protocol, or a value that the protocol refuses.
+        FileNotFoundError: Official sampling without its file.
+    """
+    if args.protocol == 'sysu-mm01':
+        if args.swap:
+            raise ValueError('--swap is for RegDB and LLCM: SYSU-MM01 searches RGB images with IR probes only.')
+        return SYSUMM01Protocol(
+            modes=args.modes or ('all', 'indoor'),
+            shots=args.shots or ((1,) if args.gallery_sampling == 'agw' else (1, 10)),
+            gallery_sampling=args.gallery_sampling or 'official',
+            perm_file=args.perm,
+            num_trials=10 if args.trials is None else args.trials,
+        )
+    options = [*SYSU_ONLY, 'trials'] if args.protocol == 'regdb' else SYSU_ONLY
+    for name in options:
+        if getattr(args, name) is not None:
+            whose = 'SYSU-MM01 and LLCM, which draw their galleries' if name == 'trials' else 'SYSU-MM01'
+            raise ValueError(f'--{name.replace("_", "-")} is for {whose}, not for {args.protocol}.')
+    directions = ['rgb_to_ir' if args.swap else 'ir_to_rgb']  # a features file calls its queries IR
+    if args.protocol == 'regdb':
+        return RegDBProtocol(directions)
+    return LLCMProtocol(directions, num_trials=10 if args.trials is None else args.trials)
+
+
+def name_settings(results: dict[str, dict], args: Namespace) -> dict[str, dict]:
+    """Results by the names that are asked for: `regdb`, `llcm`, where a protocol names its settings by direction."""
+    if args.protocol == 'sysu-mm01':
+        return results
+    direction = 'rgb_to_ir' if args.swap else 'ir_to_rgb'
+    return {name.replace(direction, args.protocol): row for name, row in results.items()}

@@ -1,0 +1,52 @@
+from collections.abc import Sequence
+
+from ..features import FeatureTable
+from .base import (
+    DIRECTIONS,
+    Setting,
+    Trial,
+    both_sides,
+    check_directions,
+    draw_one_per_folder,
+    folders,
+    same_identity_and_camera,
+)
+
+
+class LLCMProtocol:
+    """LLCM's protocol: all images of one modality are queries, the gallery is one image per identity and camera.
+
+    The settings are the directions `ir_to_rgb` and `rgb_to_ir`. The gallery of trial t is drawn as the published code
+    does (`random.seed(t)`, then `random.choice` for each identity and camera). A query never sees an image of its own
+    identity and camera. CMC counts identities.
+
+    The roles hold in both directions. The published code swaps them in one: asked for visible queries, it draws one
+    image per identity and camera as *queries* and searches all infrared images, so its figures for `rgb_to_ir` are
+    of another task.
+
+    Args:
+        directions (Sequence[str]): Which of the two settings to measure. Defaults to both.
+        num_trials (int): Seeded draws of the gallery. Defaults to 10.
+
+    Source: Zhang and Wang, CVPR 2023 (DEEN).
+    """
+
+    def __init__(self, directions: Sequence[str] = DIRECTIONS, num_trials: int = 10):
+        self.directions = check_directions(directions)
+        if num_trials < 1:
+            raise ValueError(f'Trials start at 1, got num_trials={num_trials}.')
+        self.num_trials = num_trials
+
+    def describe(self) -> dict:
+        """What a result must be published with."""
+        return {'protocol': 'LLCM', 'directions': list(self.directions), 'num_trials': self.num_trials}
+
+    def settings(self, table: FeatureTable) -> dict[str, Setting]:
+        """Settings by direction. Raises ValueError where the table lacks a modality, or frame numbers."""
+        settings = {}
+        for direction in self.directions:
+            query, images = both_sides(table, direction)
+            groups = list(folders(table, images))
+            trials = [Trial(query, draw_one_per_folder(table, groups, trial)) for trial in range(self.num_trials)]
+            settings[direction] = Setting(trials, 'seeded', dedupe=True, exclude=same_identity_and_camera)
+        return settings
