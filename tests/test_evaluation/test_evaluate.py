@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from slow_references import slow_scores
 
 from tsgan.evaluation import (
     METRIC_NAMES,
     CrossModalityProtocol,
     FeatureTable,
+    LLCMProtocol,
+    RegDBProtocol,
     SingleModalityProtocol,
     SYSUMM01Protocol,
     evaluate,
@@ -95,6 +98,43 @@ def test_float_types_give_the_same_numbers(table, perm_file, dtype):
     assert evaluate(replace(table, feats=halves.feats.astype(dtype)), protocol) == expected
 
 
+@pytest.mark.parametrize('protocol', [RegDBProtocol(), LLCMProtocol(num_trials=3)])
+def test_regdb_and_llcm_numbers_agree_with_a_loop_over_queries(table, protocol):
+    results = evaluate(table, protocol, rerank=True)
+    feats = table.feats / np.linalg.norm(table.feats, axis=1, keepdims=True)
+    llcm = isinstance(protocol, LLCMProtocol)
+    for direction, setting in protocol.settings(table).items():
+        for name, rerank in ((direction, False), (f'{direction}_rerank', True)):
+            trials = []
+            for query, gallery in setting.trials:
+                if rerank:
+                    dist = k_reciprocal_rerank(feats[query], feats[gallery])
+                else:
+                    dist = np.linalg.norm(feats[query][:, None] - feats[gallery], axis=-1)
+                same_camera = table.camids[query][:, None] == table.camids[gallery]
+                same_pid = table.pids[query][:, None] == table.pids[gallery]
+                scores = slow_scores(
+                    dist, table.pids[query], table.pids[gallery], same_camera & same_pid if llcm else None, dedupe=llcm
+                )
+                valid, first, ap, inp = map(np.array, scores)
+                cmc = [(first[valid] < rank).mean() for rank in (1, 5, 10, 20)]
+                trials.append([*cmc, ap[valid].mean(), inp[valid].mean()])
+            np.testing.assert_allclose([results[name][key] for key in METRIC_NAMES], 100 * np.mean(trials, axis=0))
+
+
+def test_a_gallery_of_fewer_than_20_identities_gives_r20_of_100(table, perm_file):
+    results = evaluate(table, SYSUMM01Protocol(perm_file=perm_file), rerank=True)  # 4 identities
+    assert all(row['R20'] == row['R5'] == 100 for row in results.values())
+    assert results['all_single']['R1'] < 100
+
+
+def test_a_feature_of_zeros_is_as_far_from_everything(table, perm_file):
+    feats = table.feats.copy()
+    feats[table.pids == 2] = 0
+    results = evaluate(replace(table, feats=feats), SYSUMM01Protocol(perm_file=perm_file), rerank=True)
+    assert all(np.isfinite(row['mAP']) for row in results.values())
+
+
 def test_an_empty_setting_is_an_error_that_names_it(table):
     lonely = replace(table, pids=np.where(table.modalities == 'ir', table.pids, table.pids + 100))
     with pytest.raises(ValueError, match="Setting 'all_single' is empty"):
@@ -119,6 +159,10 @@ def test_tables_that_do_not_fit_together_are_refused():
         FeatureTable(feats[0], ones, ones)
     with pytest.raises(ValueError, match='camids must be integers'):
         FeatureTable(feats, ones, ones / 2)
+    with pytest.raises(ValueError, match='pids must be integers'):
+        FeatureTable(feats, ['a', 'b', 'c', 'd', 'e'], ones)
+    with pytest.raises(ValueError, match='pids must be integers'):
+        FeatureTable(feats, ones * np.nan, ones)
     with pytest.raises(ValueError, match="'rgb' or 'ir'"):
         FeatureTable(feats, ones, ones, modalities=['rgb'] * 4 + ['thermal'])
     with pytest.raises(ValueError, match='gallery_pids has shape'):
@@ -137,8 +181,28 @@ def test_a_features_file_gives_the_same_numbers(table, perm_file, tmp_path):
         assert (arrays['query_feats'].shape, arrays['gallery_feats'].shape) == ((16, 6), (60, 6))
         np.savez(path, **{key: value for key, value in arrays.items() if key != 'query_frames'})
     assert evaluate(load_features(path), protocol) == evaluate(table, protocol)
+
+
+def test_a_file_that_holds_no_features_is_refused_by_name(table, tmp_path):
+    path = tmp_path / 'features.npz'
+    with pytest.raises(FileNotFoundError, match='features.npz'):
+        load_features(path)
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match='features.npz is no NPZ file'):
+        load_features(path)
+    path.write_text('not an archive')
+    with pytest.raises(ValueError, match='features.npz is no NPZ file'):
+        load_features(path)
+    np.save(tmp_path / 'features.npy', table.feats)
+    with pytest.raises(ValueError, match='single array'):
+        load_features(tmp_path / 'features.npy')
     np.savez(path, query_feats=table.feats)
     with pytest.raises(ValueError, match='lacks query_pids'):
+        load_features(path)
+    save_features(path, table)
+    with np.load(path) as arrays:
+        np.savez(path, **dict(arrays, query_pids=arrays['query_pids'][:3]))
+    with pytest.raises(ValueError, match=r'features.npz: query_pids has shape \(3,\) beside 16 query_feats'):
         load_features(path)
 
 

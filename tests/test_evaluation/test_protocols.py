@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from tsgan.evaluation import CrossModalityProtocol, SingleModalityProtocol, SYSUMM01Protocol
+from tsgan.evaluation import (
+    CrossModalityProtocol,
+    LLCMProtocol,
+    RegDBProtocol,
+    SingleModalityProtocol,
+    SYSUMM01Protocol,
+)
 
 
 def images(table, rows):
@@ -201,3 +207,70 @@ def test_a_table_without_the_modality_is_refused(table, protocol):
         protocol.settings(replace(table, modalities=None))
     with pytest.raises(ValueError, match="no image of modality 'ir'"):
         protocol.settings(replace(table, modalities=np.full(len(table), 'rgb')))
+
+
+def sides(direction):
+    return direction.split('_to_')
+
+
+def test_regdb_searches_all_images_of_one_modality_with_all_of_the_other(table):
+    settings = RegDBProtocol().settings(table)
+    assert set(settings) == {'ir_to_rgb', 'rgb_to_ir'}
+    for direction, setting in settings.items():
+        ((query, gallery),) = setting.trials
+        for rows, modality in zip((query, gallery), sides(direction), strict=True):
+            assert rows.tolist() == np.flatnonzero(table.modalities == modality).tolist()
+        assert not setting.dedupe
+        assert setting.exclude is None
+
+
+def test_llcm_draws_the_gallery_and_not_the_queries_in_both_directions(table):
+    settings = LLCMProtocol().settings(table)
+    assert set(settings) == {'ir_to_rgb', 'rgb_to_ir'}
+    for direction, setting in settings.items():
+        query_modality, gallery_modality = sides(direction)
+        assert setting.dedupe
+        assert len(setting.trials) == 10
+        for seed, (query, gallery) in enumerate(setting.trials):
+            assert query.tolist() == np.flatnonzero(table.modalities == query_modality).tolist()
+            random.seed(seed)
+            expected = []
+            for pid in sorted(set(table.pids.tolist())):  # the published loop: identities, then cameras
+                for cam in range(1, 10):
+                    folder = (table.pids == pid) & (table.camids == cam) & (table.modalities == gallery_modality)
+                    frames = sorted(table.frames[folder].tolist())
+                    if frames:
+                        expected.append((pid, cam, random.choice(frames)))
+            assert images(table, gallery) == expected
+
+
+def test_llcm_hides_the_querys_identity_in_the_querys_camera_only(table):
+    one_camera = replace(table, camids=np.where(table.modalities == 'ir', 4, table.camids))
+    setting = LLCMProtocol(['ir_to_rgb'], num_trials=1).settings(one_camera)['ir_to_rgb']
+    query, gallery = setting.trials[0]
+    mask = setting.exclude(one_camera, query, gallery)
+    assert mask.any()
+    for q, row in enumerate(query):
+        for g, column in enumerate(gallery):
+            same = table.pids[row] == table.pids[column]
+            assert mask[q, g] == (same and one_camera.camids[column] == 4)
+
+
+@pytest.mark.parametrize('protocol', [RegDBProtocol, LLCMProtocol, CrossModalityProtocol])
+def test_unknown_directions_are_refused(protocol, table):
+    for directions in ([], ['visible_to_thermal']):
+        with pytest.raises(ValueError, match='Directions are ir_to_rgb, rgb_to_ir'):
+            protocol(directions=directions)
+    with pytest.raises(ValueError, match="no image of modality 'ir'"):
+        protocol().settings(replace(table, modalities=np.full(len(table), 'rgb')))
+
+
+@pytest.mark.parametrize('protocol', [LLCMProtocol(), SYSUMM01Protocol(gallery_sampling='agw', shots=(1,))])
+def test_seeded_draws_need_frame_numbers_that_tell_images_apart(protocol, table):
+    with pytest.raises(ValueError, match='`frames` must number the 4 images of identity 1 in camera 1 apart'):
+        protocol.settings(replace(table, frames=np.zeros(len(table))))
+
+
+def test_llcm_counts_trials_from_1():
+    with pytest.raises(ValueError, match='num_trials=0'):
+        LLCMProtocol(num_trials=0)

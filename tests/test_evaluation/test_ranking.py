@@ -1,24 +1,8 @@
 import numpy as np
 import pytest
+from slow_references import slow_scores
 
-from tsgan.evaluation import METRIC_NAMES, score_queries, summarize
-
-
-def slow_scores(dist, query_pids, gallery_pids, exclude, dedupe):
-    """One query after the other, as the protocol's text says it: (valid, first match, AP, INP) of each."""
-    scores = []
-    for q in range(len(dist)):
-        seen = [g for g in range(len(gallery_pids)) if exclude is None or not exclude[q, g]]
-        ranked = sorted(seen, key=lambda g: (dist[q, g], g))
-        pids = [gallery_pids[g] for g in ranked]
-        places = [place for place, pid in enumerate(pids, start=1) if pid == query_pids[q]]
-        if not places:
-            scores.append((False, 0, 0, 0))
-            continue
-        walked = list(dict.fromkeys(pids)) if dedupe else pids
-        precision = [nth / place for nth, place in enumerate(places, start=1)]
-        scores.append((True, walked.index(query_pids[q]), sum(precision) / len(places), len(places) / places[-1]))
-    return zip(*scores, strict=True)
+from tsgan.evaluation import METRIC_NAMES, score_queries, score_trials, summarize
 
 
 @pytest.mark.parametrize('dedupe', [False, True])
@@ -34,6 +18,25 @@ def test_agrees_with_a_loop_over_queries_ties_and_missing_identities_included(se
     scores = score_queries(dist, query_pids, gallery_pids, exclude, dedupe)
     for column, expected in zip(scores, slow_scores(dist, query_pids, gallery_pids, exclude, dedupe), strict=True):
         np.testing.assert_allclose(column, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize('dedupe', [False, True])
+@pytest.mark.parametrize('num_trials', [1, 2, 63, 64, 65, 130])
+def test_trials_scored_together_agree_with_each_scored_alone(num_trials, dedupe, monkeypatch):
+    draws = np.random.default_rng(num_trials)
+    monkeypatch.setattr('tsgan.evaluation.ranking.CHUNK', 70)  # two queries at a time
+    query_pids, gallery_pids = draws.integers(0, 9, 21), draws.integers(0, 7, 33)
+    dist = draws.integers(-9, 9, (21, 33)) / 4  # ties
+    exclude = draws.random(dist.shape) < 0.2
+    members = draws.random((33, num_trials)) < draws.random(num_trials)  # from hardly any image to nearly all
+    members[:, 0] = False
+    together = score_trials(dist, query_pids, gallery_pids, members, exclude, dedupe)
+    assert not together.valid[:, 0].any()
+    for t in range(num_trials):
+        mine = members[:, t]
+        alone = slow_scores(dist[:, mine], query_pids, gallery_pids[mine], exclude[:, mine], dedupe)
+        for column, expected in zip(together, alone, strict=True):
+            np.testing.assert_allclose(column[:, t], expected, rtol=1e-12)
 
 
 def test_a_worked_example():

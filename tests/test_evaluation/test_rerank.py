@@ -1,35 +1,12 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
+from slow_references import dense_rerank
 
 from tsgan.evaluation import FeatureDistances, KReciprocalReranker, MatrixDistances, k_reciprocal_rerank
-
-
-def dense_rerank(feats, num_queries, k1=20, k2=6, lambda_value=0.3):
-    """The seven steps, one by one, with dense arrays and loops."""
-    count = len(feats)
-    dist = np.square(feats[:, None] - feats).sum(-1).astype(np.float32)  # 1.
-    dist /= dist.max(1, keepdims=True)
-    rank = np.argsort(dist, axis=1, kind='stable')
-
-    def reciprocal(i, k):
-        return {j for j in rank[i, : k + 1] if i in rank[j, : k + 1]}
-
-    vectors = np.zeros((count, count), np.float32)
-    for i in range(count):
-        near = reciprocal(i, k1)  # 2.
-        grown = set(near)
-        for q in near:  # 3.
-            half = reciprocal(q, int(np.around(k1 / 2)))
-            if len(half & near) > 2 / 3 * len(half):
-                grown |= half
-        grown = sorted(grown)
-        vectors[i, grown] = np.exp(-dist[i, grown])  # 4.
-        vectors[i] /= max(vectors[i].sum(), 1e-12)
-    vectors = np.stack([vectors[rank[i, :k2]].mean(0) for i in range(count)])  # 5.
-    shared = np.stack([np.minimum(vectors[i], vectors).sum(1) for i in range(num_queries)])  # 6.
-    jaccard = 1 - shared / (2 - shared)
-    final = (1 - lambda_value) * jaccard + lambda_value * dist[:num_queries]  # 7.
-    return final[:, num_queries:]
 
 
 def clustered(count, seed, dim=16, spread=0.5):
@@ -56,6 +33,14 @@ def test_equals_the_dense_seven_steps(count, num_queries, k1, k2, lambda_value, 
 def test_equals_the_dense_seven_steps_where_many_distances_are_equal(seed):
     # Small integers: distances are exact in float32, and equal by the dozen; most images have exact duplicates.
     feats = np.random.default_rng(seed).integers(0, 3, (160, 4)).astype(np.float32)
+    np.testing.assert_allclose(k_reciprocal_rerank(feats[:50], feats[50:]), dense_rerank(feats, 50), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_neighbours_are_exact_where_a_matrix_product_cannot_tell_distances_apart(seed):
+    draws = np.random.default_rng(seed)
+    feats = draws.integers(0, 3, (160, 4)) + 2.0**-22 * draws.integers(0, 3, (160, 4))
+    feats = feats.astype(np.float32)  # holds them; distances of some 5 differ by some 1e-6, products are off by as much
     np.testing.assert_allclose(k_reciprocal_rerank(feats[:50], feats[50:]), dense_rerank(feats, 50), rtol=0, atol=1e-5)
 
 
@@ -98,6 +83,37 @@ def test_other_float_types_are_accepted(dtype):
     feats = clustered(100, seed=3).astype(dtype)
     result = k_reciprocal_rerank(feats[:40], feats[40:])
     np.testing.assert_allclose(result, dense_rerank(feats.astype(np.float32), 40), rtol=0, atol=1e-5)
+
+
+def test_memory_stays_within_the_budget():
+    code = """
+import resource, numpy as np
+from tsgan.evaluation import FeatureDistances, KReciprocalReranker
+def rerank(count):
+    feats = np.random.default_rng(0).standard_normal((count, 16), np.float32)
+    for _ in KReciprocalReranker(FeatureDistances(feats, 'cpu'), count // 2, memory_mb=16).blocks():
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = rerank(500)  # libraries are loaded
+print((rerank(10_000) - before) // 1024)
+"""
+    grown = int(subprocess.run([sys.executable, '-c', code], check=True, capture_output=True).stdout)
+    assert grown < 200, f'{grown} MiB'  # one dense 10,000 x 10,000 array is 381 MiB, the sets are some 100
+
+
+def test_a_budget_that_holds_no_row_of_distances_is_refused(monkeypatch):
+    monkeypatch.setattr('tsgan.evaluation.rerank.MIB', 1)
+    with pytest.raises(ValueError, match=r'memory_mb=1024 is too little to re-rank 30 images: give at least 1920\.'):
+        k_reciprocal_rerank(clustered(30, seed=0)[:5], clustered(30, seed=0)[5:])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+def test_a_gpu_gives_the_same_as_the_cpu():
+    feats = clustered(2000, seed=4, dim=256)
+    feats[::7] = feats[0]
+    on_cpu, on_gpu = (k_reciprocal_rerank(feats[:600], feats[600:], device=device) for device in ('cpu', 'cuda'))
+    np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=1e-5)
 
 
 def test_bad_input_is_refused():

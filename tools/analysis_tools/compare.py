@@ -5,10 +5,9 @@ same images in the same order, as `eval_features.py` reads them.
 """
 
 import argparse
-import json
 import sys
 
-from tsgan.evaluation import compare, comparison_table, load_features
+from tsgan.evaluation import compare, comparison_table, load_features, write_results
 from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, name_settings
 
 
@@ -43,8 +42,7 @@ def main() -> None:
     result = name_settings(result, args)
     print(comparison_table(result, args.confidence))
     if args.json:
-        with open(args.json, 'w') as file:
-            json.dump(result, file, indent=2)
+        write_results(args.json, result)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,168 @@
+"""eval_features.py and compare.py, run as a user runs them on a file of anybody's features."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from tsgan.evaluation import CrossModalityProtocol, evaluate, load_features
+
+TOOLS = Path(__file__).parents[2] / 'tools/analysis_tools'
+METRICS = ['R1', 'R5', 'R10', 'R20', 'mAP', 'mINP']
+NUM_IDS = 25
+SIZES = {1: 11, 2: 12, 3: 3, 4: 10, 5: 13, 6: 2}  # camera: images of each identity
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A.npz and B.npz, the better one, of 25 people in SYSU-MM01's cameras, and perm.mat."""
+    folder, draws = tmp_path_factory.mktemp('features'), np.random.default_rng(0)
+    centres = draws.normal(size=(NUM_IDS + 1, 16))
+    arrays = {}
+    for side, cameras in (('query', (3, 6)), ('gallery', (1, 2, 4, 5))):
+        labels = [(pid, cam, f) for cam in cameras for pid in range(1, NUM_IDS + 1) for f in range(1, SIZES[cam] + 1)]
+        pids, arrays[f'{side}_camids'], arrays[f'{side}_frames'] = np.array(labels).T
+        arrays[f'{side}_pids'] = pids
+        arrays[f'{side}_feats'] = 7 * (centres[pids] + 2 * draws.normal(size=(len(pids), 16)))
+    del arrays['query_frames']
+    np.savez(folder / 'A.npz', **arrays)
+    closer = {}
+    for side in ('query', 'gallery'):
+        closer[f'{side}_feats'] = arrays[f'{side}_feats'] + 5 * centres[arrays[f'{side}_pids']]
+    np.savez(folder / 'B.npz', **arrays | closer)
+    cameras = np.empty((6, 1), object)
+    for cam in range(1, 7):
+        cameras[cam - 1, 0] = identities = np.empty((1, NUM_IDS), object)
+        for pid in range(NUM_IDS):
+            identities[0, pid] = np.array([draws.permutation(SIZES[cam]) + 1 for _ in range(10)], np.uint8)
+    savemat(folder / 'perm.mat', {'rand_perm_cam': cameras})
+    return folder
+
+
+@pytest.fixture
+def tool(folder):
+    """Runs a tool in the folder: its JSON, or with ``fails`` the one line that it says."""
+
+    def start(name, *args, fails=False):
+        command = [sys.executable, TOOLS / f'{name}.py', *args, *([] if fails else ['--json', 'out/OUT.json'])]
+        env = dict(os.environ, OMP_NUM_THREADS='1')
+        done = subprocess.run(list(map(str, command)), cwd=folder, env=env, capture_output=True, text=True)
+        assert (done.returncode != 0) == fails, done.stderr
+        if fails:
+            assert 'Traceback' not in done.stderr
+            return done.stderr.strip().splitlines()[-1]
+        return json.loads((folder / 'out/OUT.json').read_text())
+
+    return start
+
+
+def test_sysu_mm01_gives_all_settings_with_and_without_re_ranking(tool):
+    out = tool('eval_features', 'A.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--rerank')
+    names = ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
+    assert list(out) == [*names, *(f'{name}_rerank' for name in names)]
+    for name, row in out.items():
+        assert 0 < row['R1'] <= row['R5'] <= row['R10'] <= row['R20'] <= 100
+        assert all(0 < row[metric] <= 100 for metric in METRICS)
+        assert (row['num_trials'], row['sampling'], row['reranked']) == (10, 'official', name.endswith('_rerank'))
+    assert out['all_multi']['num_gallery'] == NUM_IDS * 40
+    assert out['all_single']['R1'] < 90  # not too easy to tell anything
+
+
+def test_options_apply_as_given(tool):
+    options = ['--protocol', 'sysu-mm01', '--modes', 'indoor', '--shots', '1', '--trials', '3']
+    out = tool('eval_features', 'A.npz', *options, '--perm', 'perm.mat')
+    assert list(out) == ['indoor_single']
+    assert (out['indoor_single']['num_trials'], out['indoor_single']['sampling']) == (3, 'official')
+    agw = tool('eval_features', 'A.npz', *options, '--gallery-sampling', 'agw', '--perm', 'perm.mat')
+    assert agw['indoor_single']['sampling'] == 'agw'
+    assert agw['indoor_single']['mAP'] != out['indoor_single']['mAP']
+    assert list(tool('eval_features', 'A.npz', '--protocol', 'sysu-mm01', '--gallery-sampling', 'agw')) == [
+        'all_single', 'indoor_single',
+    ]  # fmt: skip
+
+
+def test_official_sampling_without_its_file_is_refused_and_says_where_it_comes_from(tool):
+    for options in ([], ['--gallery-sampling', 'official'], ['--perm', 'nowhere.mat']):
+        said = tool('eval_features', 'A.npz', '--protocol', 'sysu-mm01', *options, fails=True)
+        assert 'rand_perm_cam.mat, which comes with the official evaluation code' in said
+    said = tool(
+        'eval_features', 'A.npz', '--protocol', 'sysu-mm01', '--gallery-sampling', 'agw', '--shots', 10, fails=True
+    )
+    assert "'agw' sampling is single-shot only" in said
+
+
+def test_regdb_and_llcm_search_the_gallery_of_the_file_or_swapped_its_queries(tool, folder):
+    out = tool('eval_features', 'A.npz', '--protocol', 'regdb', '--rerank')
+    assert list(out) == ['regdb', 'regdb_rerank']
+    table = load_features(folder / 'A.npz')
+    every = evaluate(table, CrossModalityProtocol(shots=1000, num_trials=1))  # the whole gallery, too
+    for metric in METRICS:
+        assert out['regdb'][metric] == pytest.approx(every['ir_to_rgb'][metric])
+    swapped = tool('eval_features', 'A.npz', '--protocol', 'regdb', '--swap')
+    for metric in METRICS:
+        assert swapped['regdb'][metric] == pytest.approx(every['rgb_to_ir'][metric])
+    llcm = tool('eval_features', 'A.npz', '--protocol', 'llcm', '--trials', 4)
+    assert list(llcm) == ['llcm']
+    assert (llcm['llcm']['num_trials'], llcm['llcm']['num_gallery']) == (4, 4 * NUM_IDS)
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (['regdb', '--shots', '1'], '--shots is for SYSU-MM01, not for regdb'),
+        (['llcm', '--perm', 'perm.mat'], '--perm is for SYSU-MM01, not for llcm'),
+        (['regdb', '--trials', '3'], '--trials is for SYSU-MM01 and LLCM'),
+        (['sysu-mm01', '--swap', '--perm', 'perm.mat'], '--swap is for RegDB and LLCM'),
+        (['llcm', '--swap'], '`frames` must number'),  # the file does not know its queries' frames
+        (['sysu-mm01', '--perm', 'perm.mat', '--trials', '11'], 'holds 10 trials, fewer than num_trials=11'),
+        (['sysu-mm01', '--perm', 'A.npz'], 'A.npz is no MATLAB 5 file'),
+        (['market1501'], "invalid choice: 'market1501'"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_in_a_sentence(tool, options, said):
+    assert said in tool('eval_features', 'A.npz', '--protocol', *options, fails=True)
+
+
+def spoilt(folder, **changes):
+    with np.load(folder / 'A.npz') as arrays:
+        arrays = dict(arrays)
+    for key, change in changes.items():
+        arrays[key] = change(arrays[key].copy())
+    np.savez(folder / 'spoilt.npz', **arrays)
+
+
+def nan(feats):
+    feats[5, 3] = np.nan
+    return feats
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'gallery_feats': nan}, '1 of 1275 rows hold NaN or infinity, the first is row 130'),
+        ({'gallery_pids': lambda pids: pids[:-1]}, 'spoilt.npz: gallery_pids has shape (1149,) beside 1150'),
+        ({'query_feats': lambda feats: feats[:, :-1]}, 'query_feats (125, 15) and gallery_feats (1150, 16)'),
+        ({'gallery_frames': lambda frames: frames - 1}, 'perm.mat is for other data: it knows 11 images of identity 1'),
+        ({'gallery_pids': lambda pids: pids + 100}, 'perm.mat is for other data: it knows 0 images of identity 101'),
+        ({'query_pids': lambda pids: pids + 100}, "Setting 'all_single' is empty"),
+        ({'query_camids': lambda cams: cams * 0}, 'probes are images of the IR cameras 3 and 6'),
+        ({'gallery_camids': lambda cams: cams * 0 + 6}, "Mode 'all' draws its gallery from cameras (1, 2, 4, 5)"),
+    ],
+)
+def test_a_spoilt_file_is_refused_in_a_sentence(tool, folder, changes, said):
+    spoilt(folder, **changes)
+    assert said in tool('eval_features', 'spoilt.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', fails=True)
+
+
+def test_compare_prints_and_writes_the_difference(tool):
+    out = tool('compare', 'A.npz', 'B.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--resamples', 300)
+    assert list(out) == ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
+    for row in (out['all_single']['R1'], out['indoor_multi']['mAP']):
+        assert 0 < row['low'] < row['difference'] < row['high']
+    said = tool('compare', 'A.npz', 'nowhere.npz', '--protocol', 'regdb', fails=True)
+    assert 'nowhere.npz' in said
