@@ -47,6 +47,7 @@ class ReIDMetric(BaseMetric):
         rerank (bool): Also measure with k-reciprocal re-ranking. Defaults to False.
         normalize (bool): Bring every feature to unit length first. Defaults to True.
         device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
+        memory_mb (int): Budget for blocks of distances in MiB. Defaults to 1024.
         json_file (str, optional): Where to write the results, with all that they must be published with.
         features_file (str, optional): Where to write the features as NPZ (see `save_features`).
         training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
@@ -68,6 +69,7 @@ class ReIDMetric(BaseMetric):
         rerank: bool = False,
         normalize: bool = True,
         device: str | None = None,
+        memory_mb: int = 1024,
         json_file: str | None = None,
         features_file: str | None = None,
         training_identities: str | None = None,
@@ -77,7 +79,7 @@ class ReIDMetric(BaseMetric):
     ):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.protocol = TASK_UTILS.build(protocol)
-        self.rerank, self.normalize, self.device = rerank, normalize, device
+        self.rerank, self.normalize, self.device, self.memory_mb = rerank, normalize, device, memory_mb
         self.training_identities, self.tested = training_identities, tested or {}
         self.json_file, self.features_file = json_file, features_file
         self.last: LastEvaluation | None = None
@@ -103,7 +105,7 @@ class ReIDMetric(BaseMetric):
         )
         if self.features_file:
             save_features(self.features_file, features)
-        settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device)
+        settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
         self.last = LastEvaluation(features, [result['img_path'] for result in results], settings)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
         if self.json_file:

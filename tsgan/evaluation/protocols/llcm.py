@@ -20,9 +20,8 @@ class LLCMProtocol:
     does (`random.seed(t)`, then `random.choice` for each identity and camera). A query never sees an image of its own
     identity and camera. CMC counts identities.
 
-    The roles hold in both directions. The published code swaps them in one: asked for visible queries, it draws one
-    image per identity and camera as *queries* and searches all infrared images, so its figures for `rgb_to_ir` are
-    of another task.
+    The roles hold in both directions. The published code swaps them in one: asked for visible queries, it has the drawn
+    infrared images search all visible ones, so its figures for that direction are of another task than `rgb_to_ir`.
 
     Args:
         directions (Sequence[str]): Which of the two settings to measure. Defaults to both.
