@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 
@@ -127,3 +128,59 @@ def test_the_rows_of_table_iii_are_the_backbone_on_one_modality(row, name, modal
     cfg = load(row(name))
     assert cfg.train_dataloader.dataset.modality == cfg.test_evaluator.protocol.modality == modality
     assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'
+
+
+OTHER = {'regdb': ('RegDB', 206), 'llcm': ('LLCM', 713)}  # data sets of the paper's rows: class, training identities
+
+
+@pytest.mark.parametrize('data', OTHER)
+@pytest.mark.parametrize('name', ['backbone', 'teacher_ir', 'tsgan_jd'])
+def test_rows_on_other_data_sets_are_the_papers_but_for_data_protocol_and_identities(data, name):
+    found = differences(f'{name}.py', f'{data}/{name}.py')
+    loading = ['data_root', 'split', 'train_dataloader.dataset.', 'test_dataloader.dataset.', 'test_evaluator.']
+    teacher = [f'model.teacher.encoder.{key}' for key in ('checkpoint', 'trained_by')]
+    assert all_within(found, [*loading, 'model.reid.head.num_classes', *teacher])
+    assert not any('pipeline' in key for key in found)
+    cfg = load(f'{data}/{name}.py')
+    dataset, num_classes = OTHER[data]
+    assert cfg.train_dataloader.dataset.type == cfg.test_dataloader.dataset.type == dataset
+    assert cfg.model.reid.head.num_classes == num_classes
+    assert cfg.test_evaluator.training_identities.endswith(', last checkpoint')
+    assert str(num_classes) in cfg.test_evaluator.training_identities
+
+
+@pytest.mark.parametrize('data', OTHER)
+def test_rows_on_other_data_sets_are_tested_with_their_protocol_and_the_teacher_on_ir_alone(data):
+    for name in ('backbone', 'tsgan_jd'):
+        assert load(f'{data}/{name}.py').test_evaluator.protocol == {'type': f'{OTHER[data][0]}Protocol'}
+    cfg = load(f'{data}/teacher_ir.py')
+    assert cfg.train_dataloader.dataset.modality == cfg.test_evaluator.protocol.modality == 'ir'
+    assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'
+    assert cfg.test_evaluator.protocol.get('across_cameras', True) == (data == 'llcm')  # RegDB has one IR camera
+
+
+@pytest.mark.parametrize(
+    ('data', 'split', 'options'), [('regdb', '/split_1', ' --cfg-options split=1'), ('llcm', '', '')]
+)
+def test_the_teacher_on_another_data_set_is_its_own(data, split, options):
+    encoder = load(f'{data}/tsgan_jd.py').model.teacher.encoder
+    assert encoder.checkpoint == f'work_dirs/{data}/teacher_ir{split}'
+    assert encoder.trained_by == f'configs/{data}/teacher_ir.py{options}'
+
+
+def test_every_metafile_is_in_the_index_and_names_configs_that_exist():
+    root = CONFIGS.parent
+    files = yaml.safe_load((root / 'model-index.yml').read_text())['Import']
+    assert sorted(files) == sorted(str(file.relative_to(root)) for file in CONFIGS.rglob('metafile.yml'))
+    for file in files:
+        index = yaml.safe_load((root / file).read_text())
+        names = {collection['Name'] for collection in index['Collections']}
+        for model in index['Models']:
+            assert (root / model['Config']).is_file() and model['In Collection'] in names, model['Name']
+
+
+@pytest.mark.parametrize('data', OTHER)
+def test_data_sets_without_published_or_measured_figures_have_no_results(data):
+    index = yaml.safe_load((CONFIGS / data / 'metafile.yml').read_text())
+    assert {model['Config'] for model in index['Models']} == {f'configs/{name}' for name in NAMES if data in name}
+    assert not any('Results' in model for model in index['Models'])

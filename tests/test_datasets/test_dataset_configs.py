@@ -42,9 +42,35 @@ def test_image_folder_config_splits_the_identities(folder_root):
     assert train.num_ids == test.num_ids == 5
 
 
-@pytest.mark.parametrize('name', ['sysu_mm01.py', 'sysu_mm01_296.py', 'image_folder.py'])
-def test_test_images_come_whole_in_order_and_without_augmentation(name, sysu_root, folder_root):
-    loader = build(load(name, folder_root if name == 'image_folder.py' else sysu_root).test_dataloader)
+def test_regdb_config_trains_and_tests_on_the_two_subsets_of_one_split(regdb_root):
+    cfg = load('regdb.py', regdb_root)
+    cfg.train_dataloader.batch_size = 16
+    train, test = (build(cfg[loader]).dataset for loader in ('train_dataloader', 'test_dataloader'))
+    assert cfg.split == train.split == test.split == 1
+    assert (train.subset, test.subset) == ('train', 'test')
+    assert (len(train), len(test)) == (10, 10)
+
+
+def test_llcm_config_trains_and_tests_on_its_two_splits(llcm_root):
+    cfg = load('llcm.py', llcm_root)
+    cfg.train_dataloader.batch_size = 16
+    train, test = (build(cfg[loader]).dataset for loader in ('train_dataloader', 'test_dataloader'))
+    assert train.pids.tolist() == [0, 1]
+    assert test.pids.tolist() == [4, 1064]
+
+
+ROOTS = {
+    'sysu_mm01.py': 'sysu_root',
+    'sysu_mm01_296.py': 'sysu_root',
+    'image_folder.py': 'folder_root',
+    'regdb.py': 'regdb_root',
+    'llcm.py': 'llcm_root',
+}
+
+
+@pytest.mark.parametrize('name', ROOTS)
+def test_test_images_come_whole_in_order_and_without_augmentation(name, request):
+    loader = build(load(name, request.getfixturevalue(ROOTS[name])).test_dataloader)
     first, second = list(loader), list(loader)
     paths = [sample.img_path for batch in first for sample in batch['data_samples']]
     assert paths == loader.dataset.column('img_path').tolist()
@@ -53,7 +79,7 @@ def test_test_images_come_whole_in_order_and_without_augmentation(name, sysu_roo
         assert (a['inputs'] == b['inputs']).all()
 
 
-@pytest.mark.parametrize('name', ['sysu_mm01.py', 'sysu_mm01_296.py', 'image_folder.py'])
+@pytest.mark.parametrize('name', ROOTS)
 def test_evaluators_are_built_by_their_configs(name):
     pytest.importorskip('scipy')
     cfg = Config.fromfile(CONFIGS / name)

@@ -99,6 +99,44 @@ def tsgan(workshop, train, teacher):
     return workshop / 'work_dirs/synthetic/tsgan_jd'
 
 
+@pytest.fixture(scope='session')
+def regdb_people():
+    """Split -> subset -> people of the workshop; a split's labels count them from 0."""
+    return {1: {'train': range(1, 7), 'test': range(7, 11)}, 2: {'train': range(5, 11), 'test': range(1, 5)}}
+
+
+@pytest.fixture(scope='session')
+def regdb_shop(workshop, regdb_people, tmp_path_factory):
+    """A folder with the toolbox's configs, and two splits of RegDB in small at data/RegDB."""
+    root = tmp_path_factory.mktemp('regdb')
+    (root / 'configs').symlink_to(REPO / 'configs')
+    data = root / 'data/RegDB'
+    (data / 'idx').mkdir(parents=True)
+    for name, folder, cam in (('visible', 'Visible', 1), ('thermal', 'Thermal', 3)):
+        (data / folder).symlink_to(workshop / f'data/synthetic/cam{cam}')
+        for split, subsets in regdb_people.items():
+            for subset, pids in subsets.items():
+                images = [(pid, frame, label) for label, pid in enumerate(pids) for frame in (1, 2, 3)]
+                lines = [f'{folder}/{pid:04d}/{frame:04d}.jpg {label}\n' for pid, frame, label in images]
+                (data / 'idx' / f'{subset}_{name}_{split}.txt').write_text(''.join(lines))
+    return root
+
+
+@pytest.fixture(scope='session')
+def regdb_splits(regdb_shop):
+    """Runs tools/regdb_splits.py for two splits at a small size: ``regdb_splits('tsgan_jd', '--rerank')``."""
+
+    def start(name, *args, options=(), fails=False):
+        small = [*EPOCH, 'train_dataloader.batch_size=16', 'train_dataloader.num_workers=0', *STUDENT]
+        small += ['model.reid.encoder.backbone.depth=18', 'model.reid.encoder.backbone.init_cfg=None']
+        if name.startswith('tsgan'):
+            small += [*TSGAN, 'model.teacher.encoder.backbone.depth=18']
+        command = [sys.executable, REPO / 'tools/regdb_splits.py', f'configs/regdb/{name}.py', '--splits', 1, 2, *args]
+        return run([*command, '--cfg-options', *small, 'test_dataloader.num_workers=0', *options], regdb_shop, fails)
+
+    return start
+
+
 @pytest.fixture
 def elsewhere(workshop, tmp_path):
     """Another folder with a copy of the data, and nothing trained."""

@@ -8,9 +8,11 @@ from .runs import (
     load_config,
     use_amp,
 )
+from .splits import average_splits
 
 __all__ = [
     'add_run_arguments',
+    'average_splits',
     'build_runner',
     'check_data',
     'continue_from',

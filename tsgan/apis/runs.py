@@ -1,7 +1,9 @@
 """From a config file to a runner: what `tools/train.py` and `tools/test.py` share."""
 
 import os
+import re
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,6 +15,9 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from tsgan.datasets import check_images
 from tsgan.registry import DATASETS, MODELS
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 
 def add_run_arguments(parser: ArgumentParser) -> None:
@@ -31,8 +36,10 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None
     Args:
         path (str): The config file.
         work_dir (str, optional): Folder of log and checkpoints. Defaults to None: the config's own ``work_dir``, else
-            ``work_dirs/`` and the path of the config inside the folder ``configs``.
-        cfg_options (dict, optional): Dotted key -> value. Defaults to None.
+            ``work_dirs/`` and the path of the config inside the folder ``configs``, and ``split_<number>`` below it
+            where the config has a ``split``.
+        cfg_options (dict, optional): Dotted key -> value. Defaults to None. ``data_root`` and ``split`` reach all
+            parts of the config.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -40,30 +47,47 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None
     if not Path(path).is_file():
         raise FileNotFoundError(f'no config file at {path}.')
     cfg = Config.fromfile(path)
-    root = cfg.get('data_root')
-    if cfg_options:
-        cfg.merge_from_dict(cfg_options)
-    if cfg.get('data_root') != root:  # a base config has copied it into its data sets and protocols by now
-        for part in ('train_dataloader', 'val_dataloader', 'test_dataloader', 'val_evaluator', 'test_evaluator'):
-            move_root(cfg.get(part), root, cfg.data_root)
-    cfg.work_dir = work_dir or cfg.get('work_dir') or default_work_dir(path)
+    options = cfg_options or {}
+    # base configs have copied both into their parts by now
+    if 'data_root' in options and 'data_root' in cfg:
+        move_root([cfg.get(part) for part in LOADERS + EVALUATORS], cfg.data_root, options['data_root'])
+    if 'split' in cfg:
+        set_split([cfg.get(part) for part in (*LOADERS, 'model')], options.get('split', cfg.split))
+    cfg.merge_from_dict(options)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or default_work_dir(path, cfg.get('split'))
     return cfg
 
 
-def default_work_dir(config: str) -> str:
+def default_work_dir(config: str, split: int | None = None) -> str:
     """``configs/synthetic/backbone.py`` -> ``work_dirs/synthetic/backbone``; outside ``configs``, by file name."""
     parts = Path(config).absolute().with_suffix('').parts
     inside = parts[len(parts) - parts[::-1].index('configs') :] if 'configs' in parts else parts[-1:]
-    return str(Path('work_dirs', *inside))
+    return str(Path('work_dirs', *inside, *([] if split is None else [f'split_{split}'])))
 
 
-def move_root(part: dict | list | None, old: str, new: str) -> None:
-    """Replace the folder ``old`` by ``new`` in all paths below a part of a config, in place."""
-    for key, value in part.items() if isinstance(part, dict) else enumerate(part or ()):
-        if isinstance(value, (dict, list)):
-            move_root(value, old, new)
-        elif isinstance(value, str) and (value == old or value.startswith(f'{old}/')):
+def move_root(parts: list, old: str, new: str) -> None:
+    """Replace the folder ``old`` by ``new`` in all paths below parts of a config, in place."""
+    for part, key, value in leaves(parts):
+        if isinstance(value, str) and (value == old or value.startswith(f'{old}/')):
             part[key] = new + value[len(old) :]
+
+
+def set_split(parts: list, split: int) -> None:
+    """Write the number of the split into data sets, and into text that ends with one as ``split_1`` does, in place."""
+    for part, key, value in leaves(parts):
+        if key == 'split' and isinstance(value, int):
+            part[key] = split
+        elif isinstance(value, str):
+            part[key] = re.sub(r'(?<=\bsplit[_=])\d+$', str(split), value)
+
+
+def leaves(node: dict | list) -> Iterator[tuple[dict | list, str | int, object]]:
+    """Yield (container, key, value) of all values below a part of a config that hold no others."""
+    for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        if isinstance(value, (dict, list)):
+            yield from leaves(value)
+        else:
+            yield node, key, value
 
 
 def continue_from(cfg: Config, checkpoint: str) -> None:
@@ -87,7 +111,8 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     """Put into the JSON of a test which model it is about.
 
     Raises:
-        RuntimeError: When the checkpoint does not hold the ReID network that the config describes.
+        RuntimeError: When the checkpoint does not hold the ReID network that the config describes, or was trained on
+            another split: identities of this one's test are among those that it was trained on.
     """
     init_default_scope(cfg.default_scope)
     state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
@@ -98,8 +123,16 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
             f'{checkpoint} does not hold the ReID network of {cfg.filename}: {len(missing)} of its tensors are not '
             f'there, reid.{missing[0]} first.'
         )
-    epoch = state.get('meta', {}).get('epoch')
-    cfg.test_evaluator.tested = dict(config=cfg.filename, checkpoint=checkpoint, epoch=epoch)
+    meta = state.get('meta', {})
+    cfg.test_evaluator.tested = dict(config=cfg.filename, checkpoint=checkpoint, epoch=meta.get('epoch'))
+    if 'split' in cfg:
+        trained = Config.fromstring(meta.get('cfg', ''), '.py').get('split', cfg.split)
+        if trained != cfg.split:
+            raise RuntimeError(
+                f'{checkpoint} was trained on split {trained}, and would be tested on split {cfg.split}, with people '
+                f'that it knows: test it with `--cfg-options split={trained}`.'
+            )
+        cfg.test_evaluator.tested.split = cfg.split
 
 
 def use_amp(cfg: Config) -> None:
@@ -142,6 +175,6 @@ def check_data(cfg: Config) -> None:
     if os.environ.get('RANK', '0') != '0':
         return
     init_default_scope(cfg.default_scope)
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for loader in LOADERS:
         if cfg.get(loader):
             check_images(DATASETS.build(cfg[loader].dataset))

@@ -1,7 +1,7 @@
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tsgan.datasets.lists import read_ids
 from tsgan.datasets.reid_dataset import ReIDDataset, camera_records, list_images
 from tsgan.registry import DATASETS
 
@@ -61,9 +61,7 @@ class SYSUMM01(ReIDDataset):
         for cam in range(1, 7):
             if not (root / f'cam{cam}').is_dir():
                 raise FileNotFoundError(f'{root / f"cam{cam}"} is missing: expected SYSU-MM01 with cam1 to cam6 there')
-        pids = sorted(
-            {pid for name in self.split.split('+') for pid in self._read_ids(root / 'exp' / f'{name}_id.txt')}
-        )
+        pids = sorted({pid for name in self.split.split('+') for pid in read_ids(root / 'exp' / f'{name}_id.txt')})
 
         records = []
         for pid in pids:
@@ -80,15 +78,6 @@ class SYSUMM01(ReIDDataset):
                         frames = [(self._frame(path), path) for path in list_images(folders[cam])]
                         records += camera_records(frames, pid, cam, modality)
         return records
-
-    @staticmethod
-    def _read_ids(path: Path) -> list[int]:
-        if not path.is_file():
-            raise FileNotFoundError(f'{path} is missing: expected a list of identity numbers separated by commas')
-        text = path.read_text().strip()
-        if not re.fullmatch(r'\d+(\s*,\s*\d+)*', text):
-            raise ValueError(f'{path} is malformed: expected one line of identity numbers separated by commas')
-        return [int(number) for number in text.split(',')]
 
     @staticmethod
     def _frame(path: Path) -> int:

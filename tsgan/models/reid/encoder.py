@@ -28,7 +28,8 @@ class Encoder(BaseModule):
         std (Sequence[float]): The standard deviations. Defaults to ImageNet's.
         checkpoint (str, optional): A trained model to begin with: a checkpoint, or the work dir of a training, whose
             last checkpoint is then taken. Defaults to None.
-        trained_by (str, optional): Config that trains it; named when ``checkpoint`` is not there. Defaults to None.
+        trained_by (str, optional): Config that trains it, and the options that go with it if there are any; named when
+            ``checkpoint`` is not there. Defaults to None.
 
     Raises:
         FileNotFoundError: On initialisation of the weights, when there is no such checkpoint.

@@ -1,0 +1,8 @@
+# The ReID network alone, on RGB and IR images of LLCM.
+_base_ = [
+    '../_base_/datasets/llcm.py',
+    '../_base_/models/reid_resnet50.py',
+    '../_base_/schedules/reid_adam_120e.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(reid=dict(head=dict(num_classes=713)))

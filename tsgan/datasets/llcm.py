@@ -1,0 +1,99 @@
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tsgan.datasets.lists import listed_records, read_ids, read_images
+from tsgan.datasets.reid_dataset import MODALITIES, ReIDDataset, camera_records, list_images
+from tsgan.registry import DATASETS
+
+
+@DATASETS.register_module()
+class LLCM(ReIDDataset):
+    """LLCM (Zhang and Wang, "Diverse Embedding Expansion Network and Low-Light Cross-Modality Benchmark for
+    Visible-Infrared Person Re-identification", CVPR 2023; the authors give the images out on request).
+
+    .. code-block:: none
+
+        data_root/
+        |-- vis/0001/0001_c01_s185535_f7010_vis.jpg     training images; the camera is the number after _c
+        |-- nir/0001/0001_c01_s185535_f7010_nir.jpg
+        |-- test_vis/cam1 ... cam9/                     test images; a camera has one number in both modalities
+        |-- test_nir/cam1 cam2 cam4 ... cam9/
+        |   `-- 0004/*.jpg                              identity, four digits; absent where this camera did not see it
+        `-- idx/
+            |-- train_vis.txt train_nir.txt             a line an image: path, space, label
+            `-- test_id.txt                             one line of identity numbers, separated by commas
+
+    Of the 1,064 identities, 713 train and 351 test. ``pid`` is the label in the list for ``train``, the folder's number
+    for ``test``. ``frame`` counts the images of an identity and camera, in the list's order for ``train``, sorted by
+    name for ``test``: the order from which published galleries are drawn.
+
+    Args:
+        data_root (str): The folder above.
+        split (str): 'train' or 'test'. Defaults to 'train'.
+        pipeline (Sequence[dict | Callable]): Transforms. Defaults to ().
+        modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
+        test_mode (bool): Whether the images are to be searched rather than trained on. Defaults to False.
+
+    Raises:
+        FileNotFoundError: If a folder, a list, or an image that it lists is missing, an identity folder is empty, or a
+            test identity has none.
+        ValueError: If the split is unknown, a list is malformed, a training image's name does not tell its camera, or a
+            training identity lacks one modality.
+    """
+
+    NAMES = {'rgb': 'vis', 'ir': 'nir'}
+    CAMERAS = {'rgb': (1, 2, 3, 4, 5, 6, 7, 8, 9), 'ir': (1, 2, 4, 5, 6, 7, 8, 9)}
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'train',
+        pipeline: Sequence[dict | Callable] = (),
+        modality: str | None = None,
+        test_mode: bool = False,
+    ) -> None:
+        if split not in ('train', 'test'):
+            raise ValueError(f"split is {split!r}: expected 'train' or 'test'")
+        self.split = split
+        super().__init__(data_root=data_root, pipeline=pipeline, modality=modality, test_mode=test_mode)
+
+    def load_records(self) -> list[dict]:
+        root = Path(self.data_root)
+        return self._train_records(root) if self.split == 'train' else self._test_records(root)
+
+    def _train_records(self, root: Path) -> list[dict]:
+        records = []
+        for modality in self.wanted_modalities:
+            images = read_images(root, root / 'idx' / f'train_{self.NAMES[modality]}.txt')
+            records += listed_records([(image, pid, self._camera(image)) for image, pid in images], modality)
+        return records
+
+    def _test_records(self, root: Path) -> list[dict]:
+        cameras = [(modality, cam) for modality in MODALITIES for cam in self.CAMERAS[modality]]
+        folders = {(modality, cam): root / f'test_{self.NAMES[modality]}' / f'cam{cam}' for modality, cam in cameras}
+        for folder in folders.values():
+            if not folder.is_dir():
+                raise FileNotFoundError(
+                    f'{folder} is missing: expected LLCM with test_vis/cam1 to cam9, and test_nir/cam1 to cam9 but cam3'
+                )
+        records = []
+        for pid in sorted(set(read_ids(root / 'idx' / 'test_id.txt'))):
+            seen = {camera: folder / f'{pid:04d}' for camera, folder in folders.items()}
+            seen = {camera: folder for camera, folder in seen.items() if folder.is_dir()}
+            if not seen:
+                raise FileNotFoundError(
+                    f'{root} has no folder test_*/cam*/{pid:04d}: expected test identity {pid} under at least one '
+                    'camera'
+                )
+            for (modality, cam), folder in seen.items():
+                if modality in self.wanted_modalities:
+                    records += camera_records(enumerate(list_images(folder), start=1), pid, cam, modality)
+        return records
+
+    @staticmethod
+    def _camera(path: Path) -> int:
+        match = re.search(r'_c(\d+)_', path.name)
+        if not match:
+            raise ValueError(f'{path} does not tell its camera: expected a name such as 0001_c01_s185535_f7010_vis.jpg')
+        return int(match[1])
