@@ -22,7 +22,7 @@ def table():
     draws = np.random.default_rng(0)
     pids, camids, frames = draws.permutation(np.array(labels)).T
     feats = draws.normal(size=(8, 6))[pids] + draws.normal(size=(len(pids), 6))
-    return FeatureTable(feats, pids, camids, frames, np.where(np.isin(camids, (3, 6)), 'ir', 'rgb'))
+    return FeatureTable(feats.astype(np.float32), pids, camids, frames, np.where(np.isin(camids, (3, 6)), 'ir', 'rgb'))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def dense_rerank(feats, num_queries, k1=20, k2=6, lambda_value=0.3):
     count = len(feats)
     dist = np.square(feats[:, None].astype(float) - feats).sum(-1)  # 1.
     rank = np.argsort(dist, axis=1, kind='stable')
-    dist = (dist / np.maximum(dist.max(1, keepdims=True), 1e-12)).astype(np.float32)
+    dist = (dist / np.maximum(dist.max(1, keepdims=True), 1e-300)).astype(np.float32)
 
     def reciprocal(i, k):
         return {j for j in rank[i, : k + 1] if i in rank[j, : k + 1]}

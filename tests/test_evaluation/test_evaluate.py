@@ -135,6 +135,46 @@ def test_a_feature_of_zeros_is_as_far_from_everything(table, perm_file):
     assert all(np.isfinite(row['mAP']) for row in results.values())
 
 
+@pytest.mark.parametrize('memory_mb', [0.001, 1024])
+@pytest.mark.parametrize('dim', [64, 2048])
+def test_equal_features_tie_and_rank_by_row(dim, memory_mb):
+    # 301 gallery images with one feature, the match last: its rank is 301 whatever a matrix product makes of equals
+    draws = np.random.default_rng(dim)
+    feats = np.concatenate([draws.normal(size=(50, dim)), np.tile(draws.normal(size=dim), (301, 1))]).astype(np.float32)
+    pids = np.concatenate([np.full(50, 1), np.arange(301) + 2])
+    pids[-1] = 1
+    table = FeatureTable(feats, pids, pids * 0, modalities=['ir'] * 50 + ['rgb'] * 301)
+    row = evaluate(table, RegDBProtocol(['ir_to_rgb']), memory_mb=memory_mb)['ir_to_rgb']
+    assert row['mAP'] == pytest.approx(100 / 301)
+
+
+@pytest.mark.parametrize('offset', [0, 3, 1000])
+def test_what_all_raw_features_have_in_common_changes_no_number(table, perm_file, offset):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    moved = replace(table, feats=table.feats.astype(np.float64) + offset)
+    expected = evaluate(table, protocol, rerank=True, normalize=False)
+    for name, row in evaluate(moved, protocol, rerank=True, normalize=False).items():
+        assert row == pytest.approx(expected[name]), name
+
+
+@pytest.mark.parametrize('scale', [1e-60, 1e60])
+def test_features_beyond_float32_are_measured_all_the_same(table, perm_file, scale):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    expected = evaluate(table, protocol)
+    for name, row in evaluate(replace(table, feats=table.feats.astype(np.float64) * scale), protocol).items():
+        assert row == pytest.approx(expected[name]), name
+
+
+def test_a_single_trial_has_no_spread_to_print(table):
+    assert '±' not in results_table(evaluate(table, RegDBProtocol()))
+
+
+def test_a_small_budget_is_shared_out_without_vanishing(table, perm_file):
+    protocol = SYSUMM01Protocol(perm_file=perm_file)
+    for name, row in evaluate(table, protocol, rerank=True, memory_mb=1).items():
+        assert row['num_trials'] == 10, name
+
+
 def test_an_empty_setting_is_an_error_that_names_it(table):
     lonely = replace(table, pids=np.where(table.modalities == 'ir', table.pids, table.pids + 100))
     with pytest.raises(ValueError, match="Setting 'all_single' is empty"):
@@ -163,6 +203,10 @@ def test_tables_that_do_not_fit_together_are_refused():
         FeatureTable(feats, ['a', 'b', 'c', 'd', 'e'], ones)
     with pytest.raises(ValueError, match='pids must be integers'):
         FeatureTable(feats, ones * np.nan, ones)
+    with pytest.raises(ValueError, match='real numbers, not complex128'):
+        FeatureTable(feats * 1j, ones, ones)
+    with pytest.raises(ValueError, match='query_feats is empty'):
+        FeatureTable.from_query_gallery(feats[:0], ones[:0], ones[:0], feats, ones, ones)
     with pytest.raises(ValueError, match="'rgb' or 'ir'"):
         FeatureTable(feats, ones, ones, modalities=['rgb'] * 4 + ['thermal'])
     with pytest.raises(ValueError, match='gallery_pids has shape'):
@@ -196,6 +240,12 @@ def test_a_file_that_holds_no_features_is_refused_by_name(table, tmp_path):
     np.save(tmp_path / 'features.npy', table.feats)
     with pytest.raises(ValueError, match='single array'):
         load_features(tmp_path / 'features.npy')
+    save_features(path, table)
+    damaged = bytearray(path.read_bytes())
+    damaged[300] ^= 1  # in the features
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match='features.npz is no NPZ file of arrays, or a damaged one'):
+        load_features(path)
     np.savez(path, query_feats=table.feats)
     with pytest.raises(ValueError, match='lacks query_pids'):
         load_features(path)

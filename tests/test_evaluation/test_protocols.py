@@ -146,10 +146,46 @@ def test_a_table_that_does_not_fit_sysu_is_refused(table):
     protocol = SYSUMM01Protocol(shots=(1,))
     with pytest.raises(ValueError, match='frame'):
         protocol.settings(replace(table, frames=None))
+    nameless = replace(table, modalities=None)
     with pytest.raises(ValueError, match='IR cameras 3 and 6'):
-        protocol.settings(replace(table, camids=np.full(len(table), 1)))
+        protocol.settings(replace(nameless, camids=np.full(len(table), 1)))
     with pytest.raises(ValueError, match="Mode 'all'"):
-        protocol.settings(replace(table, camids=np.full(len(table), 6)))
+        protocol.settings(replace(nameless, camids=np.full(len(table), 6)))
+
+
+def test_sysu_images_under_cameras_of_the_other_modality_are_refused(table):
+    protocol = SYSUMM01Protocol(shots=(1,))
+    for camids, said in (
+        (table.camids - 1, '16 ir images'),  # counted from 0
+        (np.where(table.camids == 6, 7, table.camids), 'such as 7'),
+        (np.where(table.camids == 5, 6, table.camids), 'rgb images'),
+    ):
+        with pytest.raises(ValueError, match=said):
+            protocol.settings(replace(table, camids=camids))
+    with pytest.raises(ValueError, match='images are of other cameras'):
+        protocol.settings(replace(table, modalities=np.where(table.modalities == 'ir', 'rgb', 'ir')))
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'said'),
+    [
+        (lambda perm: perm - 1, 'is damaged: expected permutations of 1 to n'),
+        (lambda perm: perm[:, ::-1] * 0 + 1, 'is damaged'),
+        (lambda perm: perm[:7], 'holds 7 trials'),
+    ],
+)
+def test_a_permutation_file_is_checked(perm_file, spoil, said):
+    cells = loadmat(perm_file)['rand_perm_cam']
+    cells[3, 0][0, 1] = spoil(cells[3, 0][0, 1].astype(np.uint8))
+    savemat(perm_file, {'rand_perm_cam': cells})
+    with pytest.raises(ValueError, match=said):
+        SYSUMM01Protocol(perm_file=perm_file)
+
+
+def test_a_file_with_anything_else_for_permutations_is_refused(tmp_path):
+    savemat(tmp_path / 'other.mat', {'rand_perm_cam': np.arange(6)})
+    with pytest.raises(ValueError, match='is damaged'):
+        SYSUMM01Protocol(perm_file=str(tmp_path / 'other.mat'))
 
 
 @pytest.mark.parametrize(
@@ -267,8 +303,10 @@ def test_unknown_directions_are_refused(protocol, table):
 
 @pytest.mark.parametrize('protocol', [LLCMProtocol(), SYSUMM01Protocol(gallery_sampling='agw', shots=(1,))])
 def test_seeded_draws_need_frame_numbers_that_tell_images_apart(protocol, table):
-    with pytest.raises(ValueError, match='`frames` must number the 4 images of identity 1 in camera 1 apart'):
+    with pytest.raises(ValueError, match='must number the 4 images of identity 1 in camera 1 apart'):
         protocol.settings(replace(table, frames=np.zeros(len(table))))
+    with pytest.raises(ValueError, match='`frames`'):
+        protocol.settings(replace(table, frames=np.ones(len(table))))
 
 
 def test_llcm_counts_trials_from_1():

@@ -39,6 +39,26 @@ def test_trials_scored_together_agree_with_each_scored_alone(num_trials, dedupe,
             np.testing.assert_allclose(column[:, t], expected, rtol=1e-12)
 
 
+def test_nothing_to_rank_is_no_error():
+    for num_query, num_gallery, num_trials in ((0, 3, 2), (3, 0, 2), (3, 2, 0)):
+        pids = np.arange(3)
+        scores = score_trials(
+            np.zeros((num_query, num_gallery)), pids[:num_query], pids[:num_gallery],
+            np.ones((num_gallery, num_trials), bool), dedupe=True,
+        )  # fmt: skip
+        assert all(column.shape == (num_query, num_trials) for column in scores)
+        assert not scores.valid.any()
+
+
+def test_masks_of_numbers_are_masks():
+    dist, pids = np.random.default_rng(0).random((6, 4)), np.arange(6) % 4
+    exclude = np.random.default_rng(1).integers(0, 2, (6, 4))
+    for as_numbers, as_bools in zip(
+        score_queries(dist, pids, pids[:4], exclude), score_queries(dist, pids, pids[:4], exclude > 0), strict=True
+    ):
+        np.testing.assert_array_equal(as_numbers, as_bools)
+
+
 def test_a_worked_example():
     # ranked list of the one query, identity 1:   7  7  1  8  1   -> first match at place 3, matches at 3 and 5
     scores = score_queries(np.array([[0.3, 0.1, 0.2, 0.4, 0.5]]), np.array([1]), np.array([1, 7, 7, 8, 1]))

@@ -44,13 +44,41 @@ def test_neighbours_are_exact_where_a_matrix_product_cannot_tell_distances_apart
     np.testing.assert_allclose(k_reciprocal_rerank(feats[:50], feats[50:]), dense_rerank(feats, 50), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize('unit', [True, False])
+def test_near_duplicates_rank_by_their_true_distance(unit):
+    draws = np.random.default_rng(5)
+    feats = draws.normal(size=(60, 32)).astype(np.float32)
+    feats = np.concatenate([feats, feats + 1e-7 * draws.normal(size=feats.shape)]).astype(np.float32)
+    feats = feats / np.linalg.norm(feats, axis=1, keepdims=True) if unit else feats
+    result = k_reciprocal_rerank(feats[:40], feats[40:], k1=7, k2=3)
+    np.testing.assert_allclose(result, dense_rerank(feats, 40, k1=7, k2=3), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(('scale', 'offset'), [(1, 30), (1, 1000), (1e15, 0), (1e-12, 0), (0.01, 1)])
+def test_what_all_features_have_in_common_and_their_scale_say_nothing(scale, offset):
+    feats = (clustered(200, seed=6, dim=64) * scale + offset * np.random.default_rng(0).random(64)).astype(np.float32)
+    result = k_reciprocal_rerank(feats[:80], feats[80:])
+    np.testing.assert_allclose(result, dense_rerank(feats.astype(float), 80), rtol=0, atol=1e-5)
+
+
 def test_fewer_images_than_k1():
     feats = clustered(12, seed=0)
     np.testing.assert_allclose(k_reciprocal_rerank(feats[:4], feats[4:]), dense_rerank(feats, 4), rtol=0, atol=1e-5)
 
 
-def test_features_that_are_all_the_same_give_numbers():
-    assert np.isfinite(k_reciprocal_rerank(np.ones((30, 4)), np.ones((40, 4)))).all()
+@pytest.mark.parametrize('dim', [3, 64, 2048])
+def test_features_that_are_all_the_same_are_all_at_one_distance(dim):
+    feature = np.random.default_rng(0).normal(size=dim)
+    result = k_reciprocal_rerank(np.tile(feature, (30, 1)), np.tile(feature, (40, 1)))
+    assert np.isfinite(result).all()
+    assert (np.ptp(result, axis=1) == 0).all()
+
+
+def test_equal_gallery_features_get_equal_distances():
+    feats = clustered(200, seed=7, dim=512)
+    twice = np.concatenate([feats, feats[100:]])  # the gallery a second time
+    result = k_reciprocal_rerank(twice[:100], twice[100:], lambda_value=1.0)
+    np.testing.assert_array_equal(result[:, :100], result[:, 100:])
 
 
 def test_the_block_size_changes_nothing(monkeypatch):
@@ -71,7 +99,7 @@ def test_a_shared_distance_matrix_gives_the_same_as_features():
     index = np.random.default_rng(0).permutation(300)[:200]
     every = FeatureDistances(feats)
     shared = MatrixDistances(every, every.rows(0, 300), np.arange(300)).subset(index)
-    alone = FeatureDistances(feats).subset(index)
+    alone = FeatureDistances(feats, index=index)
     for (_, block), (_, expected) in zip(
         KReciprocalReranker(shared, 80).blocks(), KReciprocalReranker(alone, 80).blocks(), strict=True
     ):
@@ -122,5 +150,8 @@ def test_bad_input_is_refused():
         k_reciprocal_rerank(feats[:5] * np.nan, feats[5:])
     with pytest.raises(ValueError, match='queries and gallery'):
         k_reciprocal_rerank(feats, feats[:0])
+    for query, gallery in ((feats[0], feats), (feats[:, :3], feats), (feats[:, :0], feats[:, :0])):
+        with pytest.raises(ValueError, match='features of shape'):
+            k_reciprocal_rerank(query, gallery)
     with pytest.raises(ValueError, match='k2 <= k1'):
         k_reciprocal_rerank(feats[:5], feats[5:], k1=3, k2=6)

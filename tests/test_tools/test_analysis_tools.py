@@ -71,6 +71,7 @@ def test_sysu_mm01_gives_all_settings_with_and_without_re_ranking(tool):
         assert (row['num_trials'], row['sampling'], row['reranked']) == (10, 'official', name.endswith('_rerank'))
     assert out['all_multi']['num_gallery'] == NUM_IDS * 40
     assert out['all_single']['R1'] < 90  # not too easy to tell anything
+    assert out['all_single']['protocol']['gallery_sampling'] == 'official'
 
 
 def test_options_apply_as_given(tool):
@@ -106,6 +107,7 @@ def test_regdb_and_llcm_search_the_gallery_of_the_file_or_swapped_its_queries(to
     swapped = tool('eval_features', 'A.npz', '--protocol', 'regdb', '--swap')
     for metric in METRICS:
         assert swapped['regdb'][metric] == pytest.approx(every['rgb_to_ir'][metric])
+    assert swapped['regdb']['protocol']['searched'] == 'query_* with gallery_*'
     llcm = tool('eval_features', 'A.npz', '--protocol', 'llcm', '--trials', 4)
     assert list(llcm) == ['llcm']
     assert (llcm['llcm']['num_trials'], llcm['llcm']['num_gallery']) == (4, 4 * NUM_IDS)
@@ -118,9 +120,14 @@ def test_regdb_and_llcm_search_the_gallery_of_the_file_or_swapped_its_queries(to
         (['llcm', '--perm', 'perm.mat'], '--perm is for SYSU-MM01, not for llcm'),
         (['regdb', '--trials', '3'], '--trials is for SYSU-MM01 and LLCM'),
         (['sysu-mm01', '--swap', '--perm', 'perm.mat'], '--swap is for RegDB and LLCM'),
-        (['llcm', '--swap'], '`frames` must number'),  # the file does not know its queries' frames
+        (
+            ['llcm', '--swap'],
+            'query_frames for the other direction) must number',
+        ),  # the file does not know its queries' frames
         (['sysu-mm01', '--perm', 'perm.mat', '--trials', '11'], 'holds 10 trials, fewer than num_trials=11'),
         (['sysu-mm01', '--perm', 'A.npz'], 'A.npz is no MATLAB 5 file'),
+        (['sysu-mm01', '--gallery-sampling', 'agw', '--perm', 'nowhere.mat'], 'there is no file nowhere.mat'),
+        (['regdb', '--rerank', '--device', 'nonsense'], 'nonsense'),
         (['market1501'], "invalid choice: 'market1501'"),
     ],
 )
@@ -147,11 +154,19 @@ def nan(feats):
         ({'gallery_feats': nan}, '1 of 1275 rows hold NaN or infinity, the first is row 130'),
         ({'gallery_pids': lambda pids: pids[:-1]}, 'spoilt.npz: gallery_pids has shape (1149,) beside 1150'),
         ({'query_feats': lambda feats: feats[:, :-1]}, 'query_feats (125, 15) and gallery_feats (1150, 16)'),
-        ({'gallery_frames': lambda frames: frames - 1}, 'perm.mat is for other data: it knows 11 images of identity 1'),
+        (
+            {'gallery_frames': lambda frames: frames - 1},
+            'gallery_frames, and query_frames for the other direction) must',
+        ),
+        ({'gallery_frames': lambda frames: frames + 1}, 'perm.mat is for other data: it knows 11 images of identity 1'),
         ({'gallery_pids': lambda pids: pids + 100}, 'perm.mat is for other data: it knows 0 images of identity 101'),
         ({'query_pids': lambda pids: pids + 100}, "Setting 'all_single' is empty"),
-        ({'query_camids': lambda cams: cams * 0}, 'probes are images of the IR cameras 3 and 6'),
-        ({'gallery_camids': lambda cams: cams * 0 + 6}, "Mode 'all' draws its gallery from cameras (1, 2, 4, 5)"),
+        (
+            {'query_camids': lambda cams: cams - 1},
+            "125 ir images are of other cameras than SYSU-MM01's (3, 6), such as 2",
+        ),
+        ({'gallery_camids': lambda cams: cams + 1}, 'such as 3 (in a features file query_* are IR images'),
+        ({'query_feats': lambda feats: feats[:0]}, 'query_feats is empty'),
     ],
 )
 def test_a_spoilt_file_is_refused_in_a_sentence(tool, folder, changes, said):
@@ -161,6 +176,8 @@ def test_a_spoilt_file_is_refused_in_a_sentence(tool, folder, changes, said):
 
 def test_compare_prints_and_writes_the_difference(tool):
     out = tool('compare', 'A.npz', 'B.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--resamples', 300)
+    about = out.pop('about')
+    assert (about['gallery_sampling'], about['resamples'], about['a']) == ('official', 300, 'A.npz')
     assert list(out) == ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
     for row in (out['all_single']['R1'], out['indoor_multi']['mAP']):
         assert 0 < row['low'] < row['difference'] < row['high']

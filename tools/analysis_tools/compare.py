@@ -5,10 +5,9 @@ same images in the same order, as `eval_features.py` reads them.
 """
 
 import argparse
-import sys
 
 from tsgan.evaluation import compare, comparison_table, load_features, write_results
-from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, name_settings
+from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,25 +24,25 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
-        result = compare(
-            load_features(args.a),
-            load_features(args.b),
-            build_protocol(args),
-            args.rerank,
-            args.resamples,
-            args.confidence,
-            args.seed,
-            args.device,
-            args.memory_mb,
-        )
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    protocol = build_protocol(args)
+    result = compare(
+        load_features(args.a),
+        load_features(args.b),
+        protocol,
+        args.rerank,
+        args.resamples,
+        args.confidence,
+        args.seed,
+        args.device,
+        args.memory_mb,
+    )
     result = name_settings(result, args)
-    print(comparison_table(result, args.confidence))
+    about = describe(protocol, args)
+    print(f'{about}\n{comparison_table(result, args.confidence)}')
     if args.json:
-        write_results(args.json, result)
+        options = {name: getattr(args, name) for name in ('a', 'b', 'resamples', 'confidence', 'seed')}
+        write_results(args.json, result, **about, **options)
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -6,10 +6,9 @@ are numbered from 1 within camera and identity. `tools/test.py --out` writes suc
 """
 
 import argparse
-import sys
 
 from tsgan.evaluation import evaluate, load_features, results_table, write_results
-from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, name_settings
+from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -22,17 +21,15 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
-        protocol = build_protocol(args)
-        features = load_features(args.features)
-        results = evaluate(features, protocol, args.rerank, device=args.device, memory_mb=args.memory_mb)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    protocol = build_protocol(args)
+    features = load_features(args.features)
+    results = evaluate(features, protocol, args.rerank, device=args.device, memory_mb=args.memory_mb)
     results = name_settings(results, args)
-    print(results_table(results))
+    about = describe(protocol, args)
+    print(f'{about}\n{results_table(results)}')
     if args.json:
-        write_results(args.json, results)
+        write_results(args.json, {name: {**row, 'protocol': about} for name, row in results.items()})
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

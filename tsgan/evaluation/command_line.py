@@ -1,6 +1,9 @@
 """What the command lines that take a features file have in common: how a protocol is asked for."""
 
+import os
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 
 from .protocols import LLCMProtocol, RegDBProtocol, SYSUMM01Protocol
 
@@ -35,6 +38,8 @@ def build_protocol(args: Namespace) -> SYSUMM01Protocol | RegDBProtocol | LLCMPr
         ValueError: An option of another protocol, or a value that the protocol refuses.
         FileNotFoundError: Official sampling without its file.
     """
+    if args.perm and not os.path.isfile(args.perm) and args.gallery_sampling == 'agw':
+        raise FileNotFoundError(f'there is no file {args.perm}.')
     if args.protocol == 'sysu-mm01':
         if args.swap:
             raise ValueError('--swap is for RegDB and LLCM: SYSU-MM01 searches RGB images with IR probes only.')
@@ -62,3 +67,19 @@ def name_settings(results: dict[str, dict], args: Namespace) -> dict[str, dict]:
         return results
     direction = 'rgb_to_ir' if args.swap else 'ir_to_rgb'
     return {name.replace(direction, args.protocol): row for name, row in results.items()}
+
+
+def describe(protocol: SYSUMM01Protocol | RegDBProtocol | LLCMProtocol, args: Namespace) -> dict:
+    """What a result must be published with; who searches whom is said in the words of the features file."""
+    about = protocol.describe()
+    if about.pop('directions', None):
+        about['searched'] = 'query_* with gallery_*' if args.swap else 'gallery_* with query_*'
+    return about
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command line; what is wrong with its input is said in a sentence, and ends it."""
+    try:
+        main()
+    except (ValueError, OSError, RuntimeError, NotImplementedError, ImportError) as error:
+        sys.exit(f'error: {error}')

@@ -83,15 +83,18 @@ def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence:
 def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
     if len(a) != len(b):
         raise ValueError(f'Only the same images can be compared: A has {len(a)}, B has {len(b)}.')
-    for name in ('pids', 'camids', 'frames', 'modalities'):
+    for name in ('modalities', 'pids', 'camids', 'frames'):
         left, right = getattr(a, name), getattr(b, name)
-        if (left is None) != (right is None):
-            raise ValueError(f'Only the same images can be compared: just one of A and B knows their {name}.')
-        if left is not None and (left != right).any():
-            row = int((left != right).argmax())
+        if left is None or right is None:
+            continue
+        differ = left != right
+        if name == 'frames':
+            differ &= (left > 0) & (right > 0)  # 0: one of the methods does not know
+        if differ.any():
+            row = int(differ.argmax())
             raise ValueError(
-                f'Only the same images in the same order can be compared: of row {row}, A has {left[row]} and B has '
-                f'{right[row]} in {name}.'
+                f'Only the same images in the same order can be compared: of row {row} (queries first, then gallery), '
+                f'A has {left[row]} and B has {right[row]} in {name}.'
             )
 
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .features import FeatureTable, l2_normalize
+from .features import FeatureTable, centre, first_equal, l2_normalize
 from .progress import progress
 from .protocols import Setting, Trial
 from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
@@ -28,7 +28,7 @@ def evaluate(
     rerank: bool = False,
     normalize: bool = True,
     device: str | None = None,
-    memory_mb: int = 1024,
+    memory_mb: float = 1024,
 ) -> dict[str, dict]:
     """Measures features under a protocol, by Euclidean distance.
 
@@ -39,7 +39,8 @@ def evaluate(
             Pairs are excluded afterwards. Defaults to False.
         normalize (bool): Bring every feature to unit length first. Defaults to True.
         device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
-        memory_mb (int): Budget for blocks of distances in MiB, beside the features. Defaults to 1024.
+        memory_mb (float): Budget for blocks of distances in MiB, beside the features and some copies of them. Defaults
+            to 1024.
 
     Returns:
         dict[str, dict]: For each setting (`all_single` ...), and with re-ranking for each `{setting}_rerank`:
@@ -77,7 +78,7 @@ def score_settings(
     rerank: bool = False,
     normalize: bool = True,
     device: str | None = None,
-    memory_mb: int = 1024,
+    memory_mb: float = 1024,
 ) -> dict[str, ScoredSetting]:
     """What `evaluate` takes its means of; arguments as there.
 
@@ -89,7 +90,7 @@ def score_settings(
     """
     settings = protocol.settings(features)
     feats = l2_normalize(features.feats) if normalize else features.feats  # (N, D)
-    scored = _score_plain(features, feats, settings, memory_mb)
+    scored = _score_plain(features, centre(feats), settings, memory_mb)
     if rerank:
         scored |= _score_reranked(features, feats, settings, device, memory_mb)
     for name, setting in scored.items():
@@ -101,7 +102,7 @@ def score_settings(
 
 
 def _score_plain(
-    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], memory_mb: int
+    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], memory_mb: float
 ) -> dict[str, ScoredSetting]:
     """Scores of every trial, from one ranking for all trials that share queries and rules."""
     scores = {name: [None] * len(setting.trials) for name, setting in settings.items()}
@@ -109,14 +110,20 @@ def _score_plain(
         query = trials[0][2].query  # (Q,)
         gallery = np.unique(np.concatenate([trial.gallery for _, _, trial in trials]))  # (G,): of all these trials
         members = np.stack([np.isin(gallery, trial.gallery) for _, _, trial in trials], axis=1)  # (G, T)
-        # |q - g|^2 without |q|^2, which is the same for all that a query is compared with
-        double, squares = -2 * feats[gallery].T, np.square(feats[gallery]).sum(axis=1)  # (D, G), (G,)
+        gallery_feats = feats[gallery]  # (G, D)
+        different, column = np.unique(first_equal(gallery_feats), return_inverse=True)  # (U,), (G,)
+        repeats = len(different) < len(gallery)
+        gallery_feats = gallery_feats[different] if repeats else gallery_feats  # (U, D)
+        squares = np.einsum('gd,gd->g', gallery_feats, gallery_feats)  # (U,)
         step = int(np.clip(memory_mb * MIB // (16 * len(gallery)), 1, MAX_ROWS))
         parts = []
         for start in progress(range(0, len(query), step), 'Ranking, blocks of queries'):
             block = query[start : start + step]  # (B,)
-            dist = feats[block] @ double  # (B, G)
+            # |q - g|^2 without |q|^2, which is the same for all that a query is compared with
+            dist = feats[block] @ gallery_feats.T  # (B, U)
+            dist *= -2
             dist += squares
+            dist = dist[:, column] if repeats else dist  # (B, G)
             excluded = exclude(table, block, gallery) if exclude else None
             parts.append(score_trials(dist, table.pids[block], table.pids[gallery], members, excluded, dedupe))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]  # (Q, T) each
@@ -136,21 +143,21 @@ def _by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tupl
 
 
 def _score_reranked(
-    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], device: str | None, memory_mb: int
+    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], device: str | None, memory_mb: float
 ) -> dict[str, ScoredSetting]:
     """Scores of every trial, each re-ranked on its own gallery; one distance matrix serves all where it fits."""
     trials = [(name, trial) for name, setting in settings.items() for trial in setting.trials]
-    distances, place = FeatureDistances(feats, device), np.arange(len(feats))
     rows = np.unique(np.concatenate([np.concatenate(trial) for _, trial in trials]))  # (M,)
-    if len(trials) > 1 and 4 * len(rows) ** 2 <= memory_mb * MIB // 2:
-        distances = distances.subset(rows)
-        distances = MatrixDistances(distances, distances.rows(0, len(rows)), np.arange(len(rows)))
-        place[rows] = np.arange(len(rows))
-        memory_mb //= 2
+    shared = None
+    if len(trials) > 1 and 4 * len(rows) ** 2 <= memory_mb * MIB / 2:
+        distances = FeatureDistances(feats, device, rows)
+        shared = MatrixDistances(distances, distances.rows(0, len(rows)), np.arange(len(rows)))
+        memory_mb /= 2
     scores = {name: [] for name in settings}
     for name, trial in progress(trials, 'Re-ranking, trials'):
-        index = place[np.concatenate(trial)]  # (N,): queries, then gallery
-        reranker = KReciprocalReranker(distances.subset(index), len(trial.query), memory_mb=memory_mb)
+        index = np.concatenate(trial)  # (N,): queries, then gallery
+        distances = shared.subset(np.searchsorted(rows, index)) if shared else FeatureDistances(feats, device, index)
+        reranker = KReciprocalReranker(distances, len(trial.query), memory_mb=memory_mb)
         parts = []
         for start, dist in reranker.blocks():
             block, setting = trial.query[start : start + len(dist)], settings[name]

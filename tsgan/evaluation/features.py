@@ -7,6 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
+KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in ('feats', 'pids', 'camids', 'frames')]
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,10 +15,11 @@ class FeatureTable:
     """Features and labels of all test images of both modalities, row by row, checked when made.
 
     Args:
-        feats (np.ndarray): Features, (N, D), of any float type and norm; kept as float32.
+        feats (np.ndarray): Features, (N, D), of any float type and norm; kept in that type.
         pids (np.ndarray): Identities, (N,), int.
         camids (np.ndarray): Cameras, (N,), int.
-        frames (np.ndarray, optional): Number of the image in its camera / identity folder, (N,), int, from 1.
+        frames (np.ndarray, optional): Number of the image in its camera / identity folder, (N,), int, from 1; 0 where
+            it is not known.
         modalities (np.ndarray, optional): 'rgb' or 'ir', (N,), str.
 
     Raises:
@@ -34,8 +36,10 @@ class FeatureTable:
         feats = np.asarray(self.feats)
         if feats.ndim != 2 or 0 in feats.shape:
             raise ValueError(f'Features must be a table of shape (N, D) with at least one row, not {feats.shape}.')
-        with np.errstate(over='ignore'):  # a float64 beyond float32 becomes inf, which is refused below
-            feats = feats.astype(np.float32, copy=False)
+        if feats.dtype.kind not in 'biuf':
+            raise ValueError(f'Features must be real numbers, not {feats.dtype}.')
+        if feats.dtype.kind != 'f':
+            feats = feats.astype(np.float32)
         bad = ~np.isfinite(feats).all(axis=1)  # (N,)
         if bad.any():
             raise ValueError(
@@ -80,6 +84,9 @@ class FeatureTable:
         A frame number that is not given is 0: protocols that sample by frame only ask for the gallery's.
         """
         query_feats, gallery_feats = np.asarray(query_feats), np.asarray(gallery_feats)
+        for side, feats in (('query', query_feats), ('gallery', gallery_feats)):
+            if not feats.size:
+                raise ValueError(f'{side}_feats is empty: its shape is {feats.shape}.')
         sides = {
             'query': (query_feats, query_pids, query_camids, query_frames, NPZ_QUERY),
             'gallery': (gallery_feats, gallery_pids, gallery_camids, gallery_frames, NPZ_GALLERY),
@@ -109,6 +116,31 @@ def l2_normalize(feats: np.ndarray) -> np.ndarray:
     return unit
 
 
+def centre(feats: np.ndarray) -> np.ndarray:
+    """Features less their mean, scaled to coordinates in [-1, 1], (N, D) float32.
+
+    Distances keep their order and their ratios. Products of such features lose least in float32: what all features
+    have in common says nothing, and would take most of the digits.
+    """
+    if feats.dtype != np.float64:
+        feats = feats.astype(np.float32, copy=False)
+    if (feats == feats[0]).all():
+        return np.zeros(feats.shape, np.float32)
+    mean = feats.mean(axis=0, dtype=np.float64).astype(feats.dtype)  # (D,)
+    centred = feats - mean
+    centred /= max(centred.max(), -centred.min())
+    return centred.astype(np.float32, copy=False)
+
+
+def first_equal(feats: np.ndarray) -> np.ndarray:
+    """Of each row, the first that equals it, (N,) int: a matrix product may round the distances to equals apart."""
+    first, seen = np.arange(len(feats)), {}
+    _, group, count = np.unique(feats[:, :4], axis=0, return_inverse=True, return_counts=True)
+    for row in np.flatnonzero(count[group.ravel()] > 1):  # equal in the first coordinates, most likely none
+        first[row] = seen.setdefault(feats[row].tobytes(), row)
+    return first
+
+
 def save_features(path: str, table: FeatureTable) -> None:
     """Writes a table as NPZ: `query_*` are its IR images, `gallery_*` its RGB images.
 
@@ -136,20 +168,18 @@ def load_features(path: str) -> FeatureTable:
         ValueError: It is no NPZ file, lacks an array, or holds what `FeatureTable` refuses.
     """
     try:
-        arrays = np.load(path)
+        file = np.load(path)
+        arrays = {name: file[name] for name in KEYS if name in file} if isinstance(file, np.lib.npyio.NpzFile) else None
     except FileNotFoundError:
         raise
     except (ValueError, OSError, EOFError, BadZipFile) as error:
-        raise ValueError(f'{path} is no NPZ file of arrays.') from error
-    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise ValueError(f'{path} is no NPZ file of arrays, or a damaged one ({error}).') from error
+    if arrays is None:
         raise ValueError(f'{path} holds a single array: expected an NPZ file of arrays by name.')
-    with arrays:
-        needed = [f'{side}_{name}' for side in ('query', 'gallery') for name in ('feats', 'pids', 'camids')]
-        missing = [key for key in needed if key not in arrays]
-        if missing:
-            raise ValueError(f'{path} lacks {", ".join(missing)}.')
-        frames = {key: arrays[key] for key in ('query_frames', 'gallery_frames') if key in arrays}
-        try:
-            return FeatureTable.from_query_gallery(**{key: arrays[key] for key in needed}, **frames)
-        except ValueError as error:
-            raise ValueError(f'{path}: {error}') from error
+    missing = [name for name in KEYS if name not in arrays and not name.endswith('_frames')]
+    if missing:
+        raise ValueError(f'{path} lacks {", ".join(missing)}.')
+    try:
+        return FeatureTable.from_query_gallery(**arrays)
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error

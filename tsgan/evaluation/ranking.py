@@ -88,9 +88,15 @@ def score_trials(
             f'Distances of shape {dist.shape} need as many query and gallery identities and an exclusion mask of their '
             f'shape, not {query_pids.shape}, {gallery_pids.shape}, {None if exclude is None else exclude.shape}.'
         )
+    members = np.asarray(members, bool)
+    exclude = None if exclude is None else np.asarray(exclude, bool)
     if not np.isfinite(dist).all():
         raise ValueError('Distances must be finite.')
-    step = max(1, CHUNK // max(1, dist.shape[1]))
+    if 0 in (*dist.shape, members.shape[1]):
+        shape = len(dist), members.shape[1]
+        return QueryScores(np.zeros(shape, bool), np.zeros(shape, np.int64), np.zeros(shape), np.zeros(shape))
+    most = np.unique(gallery_pids, return_counts=True)[1].max()  # matches that a query may have
+    step = max(1, CHUNK // max(len(gallery_pids), most * members.shape[1]))
     parts = [
         _score_chunk(
             dist[start : start + step],
@@ -100,7 +106,7 @@ def score_trials(
             None if exclude is None else exclude[start : start + step],
             dedupe,
         )
-        for start in range(0, max(1, len(dist)), step)
+        for start in range(0, len(dist), step)
     ]
     return QueryScores(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -138,7 +144,7 @@ def _score_chunk(
     keys.sort(axis=1)
     column = (keys.astype(np.int32) >> 1).ravel()  # (Q * G,): gallery indices, query by query, best first
     place = np.flatnonzero(keys & 1)  # (P,): every match, in the same order
-    row = place // num_gallery if len(place) else place  # (P,): its query
+    row = place // num_gallery  # (P,): its query
 
     # Images of each trial that come up to a match: within the ranking of all queries, one after the other, less those
     # of the queries before.
@@ -208,8 +214,6 @@ def _identities_up_to(
     """
     num_query, num_trials = valid.shape
     num_gallery = len(gallery_pids)
-    if not num_gallery:
-        return np.zeros(valid.shape)
     # What is found changes after each match, and is forgotten where the next query begins.
     start = np.concatenate([place + 1, np.arange(num_query) * num_gallery])  # (P + Q,)
     known = np.concatenate([_pack(found), np.zeros(num_query, np.uint64)])

@@ -16,7 +16,8 @@ def results_table(results: dict[str, dict]) -> str:
     head = ''.join(f'{name:>14}' for name in METRIC_NAMES)
     lines = [f'{"setting":<{width}}{head}   queries   gallery  sampling   re-ranked']
     for name, row in results.items():
-        values = ''.join(f'{row[key]:8.2f} ±{row[f"{key}_std"]:4.1f}' for key in METRIC_NAMES)
+        stds = [f' ±{row[f"{key}_std"]:4.1f}' if row['num_trials'] > 1 else ' ' * 6 for key in METRIC_NAMES]
+        values = ''.join(f'{row[key]:8.2f}{std}' for key, std in zip(METRIC_NAMES, stds, strict=True))
         reranked = 'yes' if row['reranked'] else 'no'
         sampling = f'{row["sampling"]} x{row["num_trials"]}'
         lines.append(

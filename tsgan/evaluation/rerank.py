@@ -16,16 +16,19 @@ Distances and nearest neighbours are torch (any device), the sets are scipy.spar
 
 Who is among the k nearest must not hang on how a matrix product rounds: where distances at a place that counts are
 closer than float32 tells apart, they are taken anew in float64. So results do not depend on device or size of block.
+The unit of D is of no account, since rows are divided by their maxima.
 """
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
+from .features import centre, first_equal
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -44,41 +47,66 @@ def default_device() -> str:
     return 'cuda' if torch.cuda.is_available() else 'cpu'
 
 
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """No TF32, which rounds a thousand times coarser than what `rounding` allows for."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision('highest')
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 class FeatureDistances:
-    """Squared Euclidean distances among N features, computed when asked for.
+    """Squared Euclidean distances among N features, computed when asked for, in a unit of their own.
 
     Args:
-        feats (np.ndarray | torch.Tensor): (N, D), float32.
+        feats (np.ndarray): (M, D).
         device (str, optional): Where torch computes. Defaults to None: the GPU where torch sees one.
+        index (np.ndarray, optional): The N items among the M, (N,). Defaults to None: all.
     """
 
-    def __init__(self, feats: 'np.ndarray | torch.Tensor', device: str | None = None):
+    def __init__(self, feats: np.ndarray, device: str | None = None, index: np.ndarray | None = None):
         import torch  # only re-ranking needs it: the rest of evaluation is numpy
 
-        self.feats = torch.as_tensor(feats, dtype=torch.float32, device=device or default_device())  # (N, D)
-        self.squares = self.feats.square().sum(1)  # (N,)
-        # How far a distance of `rows` may be off: sums of D products, in float32.
-        self.rounding = (
-            self.feats.shape[1] ** 0.5 * torch.finfo(torch.float32).eps * (self.squares + self.squares.amax())
-        )
+        self.source, self.index = feats, np.arange(len(feats)) if index is None else index
+        chosen = feats if index is None else feats[index]
+        equal = first_equal(chosen)
+        self.equal = equal if (equal != np.arange(len(equal))).any() else None  # (N,), where some are equal
+        self.feats = torch.as_tensor(centre(chosen), device=device or default_device())  # (N, D)
+        self.squares = torch.einsum('nd,nd->n', self.feats, self.feats)  # (N,)
+        # How far a distance of `rows` may be off: float32 rounds each of the D products that it sums, and the features.
+        eps, digits = torch.finfo(torch.float32).eps, 2 + self.feats.shape[1] ** 0.5
+        self.rounding = digits * eps * (self.squares + self.squares.amax())  # (N,)
 
     def __len__(self) -> int:
         return len(self.feats)
 
     def rows(self, start: int, stop: int, begin: int = 0) -> 'torch.Tensor':
         """Distances of items start..stop to items begin..N, (B, N - begin); an item is at 0 from itself."""
+        import torch
+
         dist = self.squares[start:stop, None] + self.squares[begin:]  # (B, N - begin)
-        dist.addmm_(self.feats[start:stop], self.feats[begin:].T, alpha=-2).clamp_(min=0)
+        with full_precision():
+            dist.addmm_(self.feats[start:stop], self.feats[begin:].T, alpha=-2).clamp_(min=0)
         dist.diagonal(start - begin).zero_()
+        if self.equal is not None:  # equal items are equally far
+            _, first, group = np.unique(self.equal[begin:], return_index=True, return_inverse=True)
+            dist = dist.index_select(1, torch.as_tensor(first[group], device=dist.device))
         return dist
 
     def exact_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Distances of pairs of items, (P,) float64, from their differences: as exact as the features are."""
+        """Distances of pairs of items in the features' own unit, (P,) float64."""
         dist = np.empty(len(left))
-        step = max(1, 2**20 // self.feats.shape[1])  # stays in cache
+        step = max(1, 2**19 // self.source.shape[1])  # stays in cache
         for at in range(0, len(left), step):
-            difference = self.feats[left[at : at + step]] - self.feats[right[at : at + step]]  # (p, D)
-            dist[at : at + step] = difference.double().square_().sum(1).cpu().numpy()
+            rows = (self.index[side[at : at + step]] for side in (left, right))
+            a, b = (self.source[row].astype(np.float64) for row in rows)  # (p, D)
+            a -= b
+            dist[at : at + step] = np.einsum('pd,pd->p', a, a)
         return dist
 
     def sampled(self, start: int, pattern: sparse.csr_array) -> np.ndarray:
@@ -92,13 +120,11 @@ class FeatureDistances:
             wanted = torch.sparse_csr_tensor(
                 indptr, indices, torch.zeros(len(indices), device=device), size=pattern.shape, check_invariants=False
             )
-        products = torch.sparse.sampled_addmm(wanted, self.feats[start:stop], self.feats.T, beta=0).values()  # (nnz,)
-        dist = self.squares[start:stop].repeat_interleave(indptr.diff()) + self.squares[indices] - 2 * products
+        with full_precision():
+            products = torch.sparse.sampled_addmm(wanted, self.feats[start:stop], self.feats.T, beta=0).values()
+        squares = self.squares[start:stop].repeat_interleave(indptr.diff()) + self.squares[indices]  # (nnz,)
+        dist = squares - 2 * products
         return dist.clamp_(min=0).cpu().numpy()
-
-    def subset(self, index: np.ndarray) -> 'FeatureDistances':
-        """The same distances among some of the items, in the order of `index`."""
-        return FeatureDistances(self.feats[index], self.feats.device)
 
 
 class MatrixDistances:
@@ -113,7 +139,7 @@ class MatrixDistances:
     def __init__(self, source: FeatureDistances, matrix: 'torch.Tensor', index: np.ndarray):
         import torch
 
-        self.source, self.matrix = source, matrix
+        self.source, self.matrix, self.chosen = source, matrix, index
         self.index = torch.as_tensor(index, device=matrix.device)
         self.rounding = source.rounding[self.index]  # (N,)
 
@@ -125,8 +151,8 @@ class MatrixDistances:
         return self.matrix[self.index[start:stop]].index_select(1, self.index[begin:])
 
     def exact_pairs(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Distances of pairs of items, (P,) float64, from the differences of their features."""
-        return self.source.exact_pairs(self.index[left], self.index[right])
+        """Distances of pairs of items in the features' own unit, (P,) float64."""
+        return self.source.exact_pairs(self.chosen[left], self.chosen[right])
 
     def sampled(self, start: int, pattern: sparse.csr_array) -> np.ndarray:
         """Distances of items start..start + B to those items where a sparse (B, N) pattern has entries, (nnz,)."""
@@ -135,7 +161,7 @@ class MatrixDistances:
 
     def subset(self, index: np.ndarray) -> 'MatrixDistances':
         """The same distances among some of the items, in the order of `index`."""
-        return MatrixDistances(self.source, self.matrix, self.index[index])
+        return MatrixDistances(self.source, self.matrix, self.chosen[index])
 
 
 class KReciprocalReranker:
@@ -150,7 +176,7 @@ class KReciprocalReranker:
         k1 (int): Neighbours that the reciprocal sets are made of. Defaults to 20.
         k2 (int): Neighbours that query expansion averages. Defaults to 6.
         lambda_value (float): Weight of the original distance. Defaults to 0.3.
-        memory_mb (int): Budget for dense blocks in MiB. Defaults to 1024.
+        memory_mb (float): Budget for dense blocks in MiB. Defaults to 1024.
 
     Raises:
         ValueError: No query or no gallery, k1, k2, lambda out of range, or a budget too small for one row of distances.
@@ -163,7 +189,7 @@ class KReciprocalReranker:
         k1: int = 20,
         k2: int = 6,
         lambda_value: float = 0.3,
-        memory_mb: int = 1024,
+        memory_mb: float = 1024,
     ):
         count = len(distances)
         if not 0 < num_queries < count:
@@ -172,7 +198,7 @@ class KReciprocalReranker:
             )
         if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= lambda_value <= 1):
             raise ValueError(f'Need k1 >= 1, 1 <= k2 <= k1 + 1, 0 <= lambda <= 1: got {k1}, {k2}, {lambda_value}.')
-        self.budget = memory_mb * MIB
+        self.budget = int(memory_mb * MIB)
         if self.budget < ROW_BYTES * count:
             raise ValueError(
                 f'memory_mb={memory_mb} is too little to re-rank {count} images: give at least '
@@ -244,7 +270,7 @@ class KReciprocalReranker:
         column_size = np.diff(self.gallery_vectors.indptr).astype(np.int64)  # (N,)
         work = (self.query_vectors != 0) @ column_size  # (Nq,)
         # A query costs rows of doubles and of distances, and some 40 bytes for every minimum that it sums.
-        cost = np.cumsum(40 * work + 32 * num_gallery)
+        cost = np.cumsum(40 * work + 48 * num_gallery)
         stops = [0]
         while stops[-1] < self.num_queries:
             spent = cost[stops[-1] - 1] if stops[-1] else 0
@@ -267,7 +293,7 @@ def k_reciprocal_rerank(
     k1: int = 20,
     k2: int = 6,
     lambda_value: float = 0.3,
-    memory_mb: int = 1024,
+    memory_mb: float = 1024,
     device: str | None = None,
 ) -> np.ndarray:
     """Re-ranked distances of queries to gallery; arguments as in `FeatureDistances` and `KReciprocalReranker`.
@@ -282,7 +308,12 @@ def k_reciprocal_rerank(
     Raises:
         ValueError: Features that are not finite, an empty side, or arguments out of range.
     """
-    feats = np.concatenate([query_feats, gallery_feats]).astype(np.float32, copy=False)  # (N, D)
+    shapes = np.shape(query_feats), np.shape(gallery_feats)
+    if [len(shape) for shape in shapes] != [2, 2] or shapes[0][1] != shapes[1][1] or not shapes[0][1]:
+        raise ValueError(f'Re-ranking takes features of shape (Nq, D) and (Ng, D), not {shapes[0]} and {shapes[1]}.')
+    feats = np.concatenate([query_feats, gallery_feats])  # (N, D)
+    if feats.dtype != np.float64:
+        feats = feats.astype(np.float32, copy=False)
     if not np.isfinite(feats).all():
         raise ValueError('Features must be finite: some are NaN or infinity.')
     reranker = KReciprocalReranker(FeatureDistances(feats, device), len(query_feats), k1, k2, lambda_value, memory_mb)

@@ -53,20 +53,21 @@ def same_identity_and_camera(table: FeatureTable, query: np.ndarray, gallery: np
     return same_pid & (table.camids[query][:, None] == table.camids[gallery])
 
 
-def draw_one_per_folder(table: FeatureTable, groups: list[tuple[int, int, np.ndarray]], seed: int) -> np.ndarray:
-    """One image of each of `folders`, by the very calls of the published AGW and LLCM code, (n,).
-
-    Raises:
-        ValueError: Frame numbers that repeat in a folder: what is drawn would hang on the order of the table.
-    """
+def draw_one_per_folder(groups: list[tuple[int, int, np.ndarray]], seed: int) -> np.ndarray:
+    """One image of each of `folders`, by the very calls of the published AGW and LLCM code, (n,)."""
     draws = random.Random(seed)  # the same numbers as random.seed(seed), and the caller's generator untouched
-    for pid, cam, rows in groups:
-        if table.frames is None or (np.diff(table.frames[rows]) == 0).any():
-            raise ValueError(
-                f'Galleries are drawn by frame number: `frames` must number the {len(rows)} images of identity {pid} '
-                f'in camera {cam} apart, from 1.'
-            )
     return np.array([draws.choice(rows) for _, _, rows in groups])
+
+
+def check_frames(table: FeatureTable, groups: list[tuple[int, int, np.ndarray]]) -> None:
+    """Raises ValueError where frames do not number the images of each of `folders`: draws would hang on their order."""
+    for pid, cam, rows in groups:
+        if table.frames is None or table.frames[rows[0]] < 1 or (np.diff(table.frames[rows]) == 0).any():
+            raise ValueError(
+                'Galleries are drawn by frame number: `frames` (in a features file gallery_frames, and query_frames '
+                f'for the other direction) must number the {len(rows)} images of identity {pid} in camera {cam} apart, '
+                'from 1.'
+            )
 
 
 def check_directions(directions: Sequence[str]) -> tuple[str, ...]:

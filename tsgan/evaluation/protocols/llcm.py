@@ -7,6 +7,7 @@ from .base import (
     Trial,
     both_sides,
     check_directions,
+    check_frames,
     draw_one_per_folder,
     folders,
     same_identity_and_camera,
@@ -46,6 +47,7 @@ class LLCMProtocol:
         for direction in self.directions:
             query, images = both_sides(table, direction)
             groups = list(folders(table, images))
-            trials = [Trial(query, draw_one_per_folder(table, groups, trial)) for trial in range(self.num_trials)]
+            check_frames(table, groups)
+            trials = [Trial(query, draw_one_per_folder(groups, trial)) for trial in range(self.num_trials)]
             settings[direction] = Setting(trials, 'seeded', dedupe=True, exclude=same_identity_and_camera)
         return settings

@@ -7,7 +7,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from ..features import FeatureTable
-from .base import Setting, Trial, draw_one_per_folder, folders
+from .base import Setting, Trial, check_frames, draw_one_per_folder, folders
 
 
 def same_room(table: FeatureTable, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -95,8 +95,7 @@ class SYSUMM01Protocol:
         Raises:
             ValueError: Images that the permutation file does not know, no probe or no gallery image.
         """
-        if table.frames is None:
-            raise ValueError("SYSU-MM01's galleries are drawn by frame number: the table needs `frames`.")
+        self._check_cameras(table)
         query = np.flatnonzero(np.isin(table.camids, self.PROBE_CAMERAS))
         if not len(query):
             raise ValueError('SYSU-MM01 probes are images of the IR cameras 3 and 6, and the table has none.')
@@ -108,16 +107,29 @@ class SYSUMM01Protocol:
                 raise ValueError(
                     f"Mode '{mode}' draws its gallery from cameras {cameras}: the table has no such image."
                 )
+            check_frames(table, gallery)
             for shot in self.shots:
                 name = f'{mode}_{ {1: "single", 10: "multi"}.get(shot, f"{shot}shot") }'
                 trials = [Trial(query, self._draw(table, gallery, shot, trial)) for trial in range(self.num_trials)]
                 settings[name] = Setting(trials, self.gallery_sampling, dedupe=True, exclude=same_room)
         return settings
 
+    def _check_cameras(self, table: FeatureTable) -> None:
+        """Whether the modalities, where the table knows them, are those of the cameras."""
+        if table.modalities is None:
+            return
+        for modality, cameras in (('ir', self.PROBE_CAMERAS), ('rgb', self.MODES['all'])):
+            wrong = (table.modalities == modality) & ~np.isin(table.camids, cameras)
+            if wrong.any():
+                raise ValueError(
+                    f"{wrong.sum()} {modality} images are of other cameras than SYSU-MM01's {cameras}, such as "
+                    f'{table.camids[wrong.argmax()]} (in a features file query_* are IR images, gallery_* RGB ones).'
+                )
+
     def _draw(self, table: FeatureTable, gallery: list, shot: int, trial: int) -> np.ndarray:
         """A trial's gallery, (G,): with official sampling, the images that its permutations begin with."""
         if self.gallery_sampling == 'agw':
-            return draw_one_per_folder(table, gallery, seed=trial)
+            return draw_one_per_folder(gallery, seed=trial)
         chosen = []
         for pid, cam, rows in gallery:
             perm = self._permutations.get((cam, pid))  # (10, n), numbers 1..n
@@ -134,14 +146,20 @@ class SYSUMM01Protocol:
 def _load_permutations(path: str, num_trials: int) -> dict[tuple[int, int], np.ndarray]:
     """Permutations (10, n) of the numbers 1..n by (camera, identity), of the folders that hold images."""
     try:
-        cells = loadmat(path)['rand_perm_cam'].ravel()  # 6 cameras
-    except (MatReadError, ValueError, KeyError, NotImplementedError) as error:
+        cells = loadmat(path)['rand_perm_cam'].ravel()
+        perms = {
+            (cam, pid): perm.astype(int)  # stored as uint8
+            for cam, cell in enumerate(cells, start=1)
+            for pid, perm in enumerate(cell.ravel(), start=1)
+            if perm.size
+        }
+    except (MatReadError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
         raise ValueError(f'{path} is no MATLAB 5 file with a cell array `rand_perm_cam`.') from error
-    permutations = {}
-    for cam, identities in enumerate(cells, start=1):
-        for pid, perm in enumerate(identities.ravel(), start=1):
-            if perm.size:
-                if len(perm) < num_trials:
-                    raise ValueError(f'{path} holds {len(perm)} trials, fewer than num_trials={num_trials}.')
-                permutations[cam, pid] = perm.astype(np.int64)  # stored as uint8
-    return permutations
+    for (cam, pid), perm in perms.items():
+        if perm.ndim != 2 or (np.sort(perm, axis=1) != np.arange(1, perm.shape[1] + 1)).any():
+            raise ValueError(
+                f'{path} is damaged: expected permutations of 1 to n, a row a trial, for camera {cam}, identity {pid}.'
+            )
+        if len(perm) < num_trials:
+            raise ValueError(f'{path} holds {len(perm)} trials, fewer than num_trials={num_trials}.')
+    return perms
