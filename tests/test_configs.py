@@ -37,15 +37,15 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     model = MODELS.build(cfg.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    runner = SimpleNamespace(model=model, epoch=0, iter=0)
+    runner = SimpleNamespace(model=model, epoch=cfg.train_cfg.max_epochs - 1, iter=0)  # warm-ups are over
     for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
         hook.before_train(runner)
         hook.before_train_iter(runner, batch_idx=0)
-    before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.PHASES}
+    before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     log = model.train_step(make_batch(num_ids=2, num_pairs=2), wrapper)
     assert all(torch.isfinite(value).all() for value in log.values()), log
-    for phase in model.PHASES:
+    for phase in model.phases:
         after = getattr(model, phase).parameters()
         assert any(not torch.equal(a, b) for a, b in zip(after, before[phase], strict=True)), phase
     assert {term for term in TS if f'reid/{term}' in log} == {term for term in TS if cfg.model.get(term)}

@@ -14,7 +14,15 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from tsgan.apis import add_run_arguments, average_splits, default_work_dir, load_config
+from tsgan.apis import (
+    average_splits,
+    common_options,
+    default_work_dir,
+    is_tested,
+    last_checkpoint,
+    load_config,
+    read_config,
+)
 from tsgan.evaluation import results_table, write_results
 
 ALL = range(1, 11)
@@ -37,34 +45,11 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_config(path: str, options: list[str]) -> Config:
-    parser = argparse.ArgumentParser()
-    add_run_arguments(parser)
-    return load_config(path, cfg_options=parser.parse_args(['--cfg-options', *options]).cfg_options)
-
-
 def run(tool: str, *arguments: object) -> None:
     """Run a command line of this folder."""
     command = [sys.executable, str(Path(__file__).with_name(tool)), *map(str, arguments)]
     if subprocess.run(command).returncode:
         sys.exit(f'{" ".join(command[1:])} failed, as said above; the same command goes on from here.')
-
-
-def last_checkpoint(work_dir: Path, cfg: Config) -> Path | None:
-    """The last checkpoint of a training that has reached its end."""
-    checkpoint, name = work_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth', work_dir / 'last_checkpoint'
-    # MMEngine writes the name once the checkpoint is complete
-    finished = checkpoint.is_file() and name.is_file() and Path(name.read_text().strip()).name == checkpoint.name
-    return checkpoint if finished else None
-
-
-def is_tested(work_dir: Path, cfg: Config, rerank: bool) -> bool:
-    """Whether a test has written results of the last checkpoint, and re-ranked ones if those are wanted."""
-    file, checkpoint = work_dir / 'results.json', last_checkpoint(work_dir, cfg)
-    if not checkpoint or not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
-        return False
-    about = json.loads(file.read_text())['about']
-    return Path(about['checkpoint']).name == checkpoint.name and (about['rerank'] or not rerank)
 
 
 def train(config: str, work_dir: Path, options: list[str]) -> Path:
@@ -80,16 +65,6 @@ def train(config: str, work_dir: Path, options: list[str]) -> Path:
         f'{work_dir} has no epoch_{cfg.train_cfg.max_epochs}.pth as its last checkpoint: expected a training of '
         f'{cfg.train_cfg.max_epochs} epochs there (remove one of another length).'
     )
-
-
-def common_options(options: list[str], cfg: Config) -> list[str]:
-    """Those options that are not about a child of the model, or its optimizer, that the config does not have."""
-
-    def common(option: str) -> bool:
-        part, *path = option.split('=')[0].split('.')
-        return part not in ('model', 'optim_wrapper') or not path or path[0] in cfg[part]
-
-    return [option for option in options if common(option)]
 
 
 def main() -> None:

@@ -50,6 +50,32 @@ def test_a_phase_begins_with_its_epoch(runner):
     assert [len(phases) for phases in phases_run(hook, runner, 6, per_epoch=2)] == [1, 1, 2, 2, 3, 3]
 
 
+def test_a_phase_ends_before_its_epoch_and_may_begin_again(runner):
+    phases = [dict(name='reid', end=1), dict(name='reid', begin=3), dict(name='generators', begin=1, end=3)]
+    ran = phases_run(phases_hook(runner, phases), runner, 8, per_epoch=2)
+    assert ran == [('reid',)] * 2 + [('generators',)] * 4 + [('reid',)] * 2
+
+
+def test_a_phase_that_ends_with_epoch_0_never_runs(runner):
+    hook = phases_hook(runner, ['reid', dict(name='generators', end=0)])
+    assert phases_run(hook, runner, 2) == [('reid',)] * 2
+
+
+def test_a_loss_term_counts_within_its_epochs(runner):
+    terms = {'reid/loss_gan': 2, 'reid/loss_tri': dict(end=1), 'reid/loss_id': dict(begin=1, end=3)}
+    hook = phases_hook(runner, PHASES, terms)
+    waiting = []
+    for runner.epoch in range(4):
+        hook.before_train_iter(runner, batch_idx=0)
+        waiting.append({term.removeprefix('reid/loss_') for term in runner.model.inactive_terms})
+    assert waiting == [{'gan', 'id'}, {'gan', 'tri'}, {'tri'}, {'tri', 'id'}]
+
+
+def test_a_malformed_term_is_refused_with_the_right_form():
+    with pytest.raises(ValueError, match=r'reid/loss_id .*dict\(begin=0, end=None\); got'):
+        HOOKS.build(dict(type='AlternatingPhasesHook', phases=PHASES, terms={'reid/loss_id': dict(start=3)}))
+
+
 def test_a_loss_term_counts_from_its_epoch_on(runner, make_optim_wrapper, make_batch):
     terms = {'reid/loss_ts_cd': 1, 'reid/loss_gan': 2}
     hook = phases_hook(runner, PHASES, terms)
@@ -86,7 +112,7 @@ def test_unknown_phases_fail_before_training_with_the_names_that_exist(runner, p
 
 @pytest.mark.parametrize('phase', [dict(every=2), dict(name='reid', start=3)])
 def test_a_malformed_phase_is_refused_with_the_right_form(phase):
-    with pytest.raises(ValueError, match=r'dict\(name=..., every=1, begin=0\); got'):
+    with pytest.raises(ValueError, match=r'dict\(name=..., every=1, begin=0, end=None\); got'):
         HOOKS.build(dict(type='AlternatingPhasesHook', phases=[phase]))
 
 

@@ -6,13 +6,18 @@ import torch
 from tsgan.registry import MODELS
 
 
-def triplet_by_hand(vectors, labels, margin):
+def cosine_distance(a, b):
+    return 1 - sum(x * y for x, y in zip(a, b, strict=True)) / math.hypot(*a) / math.hypot(*b)
+
+
+def triplet_by_hand(vectors, labels, margin, distance=math.dist, across=None):
     """Eq. 11 in loops over plain floats."""
     total = 0.0
     for a, anchor in enumerate(vectors):
-        positives = [math.dist(anchor, v) for i, v in enumerate(vectors) if labels[i] == labels[a]]
-        negatives = [math.dist(anchor, v) for i, v in enumerate(vectors) if labels[i] != labels[a]]
-        if negatives:
+        others = [i for i in range(len(vectors)) if across is None or across[i] != across[a]]
+        positives = [distance(anchor, vectors[i]) for i in others if labels[i] == labels[a]]
+        negatives = [distance(anchor, vectors[i]) for i in others if labels[i] != labels[a]]
+        if positives and negatives:
             total += max(0.0, margin + max(positives) - min(negatives))
     return total / len(vectors)
 
@@ -48,6 +53,46 @@ def test_triplet_loss_of_one_identity_is_zero():
     loss.backward()
     assert loss.item() == 0
     assert vectors.grad.abs().max() == 0
+
+
+def test_triplets_across_modalities_of_a_hand_worked_batch():
+    # RGB anchors at 0 (identity 0) and 3 (1), IR ones at 1 (0) and 7 (1): positives 1, 4, 1, 4, negatives 7, 2, 2, 7
+    vectors, labels = torch.tensor([[0.0], [3.0], [1.0], [7.0]]), torch.tensor([0, 1, 0, 1])
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))
+    is_rgb = torch.tensor([True, True, False, False])
+    expected = (0 + (0.5 + 4 - 2) + 0 + 0) / 4
+    assert loss(vectors, labels, across=is_rgb).item() == loss(vectors, labels, across=~is_rgb).item()
+    assert loss(vectors, labels, across=is_rgb).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('distance', ['euclidean', 'cosine'])
+def test_triplets_across_modalities_equal_loops_also_where_an_anchor_has_none(distance):
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=1.4, loss_weight=2.0, distance=distance))
+    function = dict(euclidean=math.dist, cosine=cosine_distance)[distance]
+    differ = 0
+    for seed in range(8):
+        torch.manual_seed(seed)
+        vectors, labels, is_rgb = torch.randn(12, 5), torch.randint(0, 5, (12,)), torch.rand(12) < 0.5
+        for across in (None, is_rgb):
+            mask = across if across is None else across.tolist()
+            expected = 2.0 * triplet_by_hand(vectors.tolist(), labels.tolist(), 1.4, function, mask)
+            assert loss(vectors, labels, across).item() == pytest.approx(expected, rel=1e-4)
+        differ += loss(vectors, labels).item() != loss(vectors, labels, is_rgb).item()
+    assert differ == 8
+
+
+def test_an_anchor_without_a_partner_in_the_other_modality_adds_nothing_and_keeps_gradients_finite():
+    vectors = torch.randn(4, 3, requires_grad=True)
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=9.0))
+    for is_rgb in ([True] * 4, [True, True, False, False]):  # no other modality; no positive in it
+        value = loss(vectors, torch.tensor([0, 0, 1, 1]), across=torch.tensor(is_rgb))
+        value.backward()
+        assert value.item() == 0 and vectors.grad.abs().max() == 0
+
+
+def test_unknown_distance_is_refused():
+    with pytest.raises(ValueError, match="one of .* not 'l1'"):
+        MODELS.build(dict(type='BatchHardTripletLoss', distance='l1'))
 
 
 def test_identity_loss_is_equation_9_with_the_soft_labels_of_equation_10():

@@ -1,11 +1,14 @@
+from .finished import is_tested, last_checkpoint
 from .runs import (
     add_run_arguments,
     build_runner,
     check_data,
+    common_options,
     continue_from,
     default_work_dir,
     describe_tested,
     load_config,
+    read_config,
     use_amp,
 )
 from .splits import average_splits
@@ -15,9 +18,13 @@ __all__ = [
     'average_splits',
     'build_runner',
     'check_data',
+    'common_options',
     'continue_from',
     'default_work_dir',
     'describe_tested',
+    'is_tested',
+    'last_checkpoint',
     'load_config',
+    'read_config',
     'use_amp',
 ]

@@ -58,6 +58,23 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | None
     return cfg
 
 
+def read_config(path: str, options: list[str]) -> Config:
+    """:func:`load_config` with options as they stand on a command line, ``key=value`` each."""
+    parser = ArgumentParser()
+    add_run_arguments(parser)
+    return load_config(path, cfg_options=parser.parse_args(['--cfg-options', *options] if options else []).cfg_options)
+
+
+def common_options(options: list[str], cfg: Config) -> list[str]:
+    """Those options that are not about a child of the model, or its optimizer, that the config does not have."""
+
+    def common(option: str) -> bool:
+        part, *path = option.split('=')[0].split('.')
+        return part not in ('model', 'optim_wrapper') or not path or path[0] in cfg[part]
+
+    return [option for option in options if common(option)]
+
+
 def default_work_dir(config: str, split: int | None = None) -> str:
     """``configs/synthetic/backbone.py`` -> ``work_dirs/synthetic/backbone``; outside ``configs``, by file name."""
     parts = Path(config).absolute().with_suffix('').parts
@@ -116,12 +133,18 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     """
     init_default_scope(cfg.default_scope)
     state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    names = {name.removeprefix('module.') for name in state.get('state_dict', state)}
-    missing = [name for name in MODELS.build(cfg.model.reid).state_dict() if f'reid.{name}' not in names]
-    if missing:
+    found = {name.removeprefix('module.'): tensor.shape for name, tensor in state.get('state_dict', state).items()}
+    wanted = {f'reid.{name}': tensor.shape for name, tensor in MODELS.build(cfg.model.reid).state_dict().items()}
+
+    def fits(name: str, shape: torch.Size) -> bool:
+        # the classifier has no say in a test, and may be of other identities; a tensor without elements takes any shape
+        return name in found and (found[name] == shape or 'classifier' in name or 0 in shape)
+
+    wrong = [name for name, shape in wanted.items() if not fits(name, shape)]
+    if wrong:
         raise RuntimeError(
-            f'{checkpoint} does not hold the ReID network of {cfg.filename}: {len(missing)} of its tensors are not '
-            f'there, reid.{missing[0]} first.'
+            f'{checkpoint} does not hold the ReID network of {cfg.filename}: {len(wrong)} of its tensors are not '
+            f'there or have another shape, {wrong[0]} first.'
         )
     meta = state.get('meta', {})
     cfg.test_evaluator.tested = dict(config=cfg.filename, checkpoint=checkpoint, epoch=meta.get('epoch'))

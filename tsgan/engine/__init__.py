@@ -1,9 +1,10 @@
-from .hooks import AlternatingPhasesHook, EpochSeedHook, GradientNormHook, IdentityCountHook
+from .hooks import AlternatingPhasesHook, EpochSeedHook, FitMetricHook, GradientNormHook, IdentityCountHook
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 
 __all__ = [
     'AlternatingPhasesHook',
     'EpochSeedHook',
+    'FitMetricHook',
     'GradientNormHook',
     'IdentityCountHook',
     'PerModuleOptimWrapperConstructor',

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.runner.utils import set_random_seed
@@ -11,27 +11,31 @@ from tsgan.structures import unwrapped
 
 @HOOKS.register_module()
 class AlternatingPhasesHook(Hook):
-    """Owns which phases of an :class:`~tsgan.models.AlternatingModel` run when, and from when on a loss term counts.
+    """Owns which phases of an :class:`~tsgan.models.AlternatingModel` run when, and when a loss term counts.
 
     Args:
         phases (Sequence[str | dict]): The phases of one iteration, in their order. A dict names the phase and its
-            schedule: ``dict(name='discriminators', every=5, begin=2)`` runs it in every fifth iteration from epoch 2
-            (0-based) on. An iteration without any phase is refused.
-        terms (dict[str, int], optional): ``'phase/term'`` -> epoch (0-based) from which that loss term counts, as
-            ``{'reid/loss_ts_cd': 5}``. Defaults to None, all from the start.
+            schedule: ``dict(name='discriminators', every=5, begin=2, end=9)`` runs it in every fifth iteration of the
+            epochs 2 to 8 (0-based). A phase with a pause is named twice. An iteration without any phase is refused.
+        terms (dict[str, int | dict], optional): ``'phase/term'`` -> epoch (0-based) from which that loss term counts,
+            as ``{'reid/loss_ts_cd': 5}``; with an end, ``{'reid/loss_ts_cd': dict(begin=5, end=9)}``. Defaults to None,
+            all from the start.
 
     Raises:
         ValueError: Before training, on an unknown phase; after the first iteration, on an unknown term; during
             training, on an iteration without any phase.
     """
 
-    def __init__(self, phases: Sequence[str | dict], terms: dict[str, int] | None = None) -> None:
+    def __init__(self, phases: Sequence[str | dict], terms: dict[str, int | dict] | None = None) -> None:
         self.phases = [dict(name=p) if isinstance(p, str) else dict(p) for p in phases]
         for phase in self.phases:
-            unknown = set(phase) - {'name', 'every', 'begin'}
+            unknown = set(phase) - {'name', 'every', 'begin', 'end'}
             if 'name' not in phase or unknown:
-                raise ValueError(f'a phase is a name, or dict(name=..., every=1, begin=0); got {phase}.')
-        self.terms = terms or {}
+                raise ValueError(f'a phase is a name, or dict(name=..., every=1, begin=0, end=None); got {phase}.')
+        self.terms = {term: dict(begin=t) if isinstance(t, int) else dict(t) for term, t in (terms or {}).items()}
+        for term, times in self.terms.items():
+            if set(times) - {'begin', 'end'}:
+                raise ValueError(f'{term} counts from an epoch on, or dict(begin=0, end=None); got {times}.')
 
     def before_train(self, runner: Runner) -> None:
         model = unwrapped(runner.model)
@@ -46,11 +50,11 @@ class AlternatingPhasesHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         model = unwrapped(runner.model)
         model.phases = tuple(
-            p['name'] for p in self.phases if runner.epoch >= p.get('begin', 0) and runner.iter % p.get('every', 1) == 0
+            p['name'] for p in self.phases if in_time(runner.epoch, p) and runner.iter % p.get('every', 1) == 0
         )
         if not model.phases:
             raise ValueError(f'no phase runs in iteration {runner.iter} (epoch {runner.epoch}): {self.phases}.')
-        model.inactive_terms = frozenset(term for term, begin in self.terms.items() if runner.epoch < begin)
+        model.inactive_terms = frozenset(term for term, t in self.terms.items() if not in_time(runner.epoch, t))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
@@ -59,6 +63,12 @@ class AlternatingPhasesHook(Hook):
         unknown = [term for term in self.terms if term.split('/')[0] in ran and term not in outputs]
         if unknown:
             raise ValueError(f'AlternatingPhasesHook names the loss terms {unknown}; there are {sorted(outputs)}.')
+
+
+def in_time(epoch: int, schedule: dict) -> bool:
+    """Whether ``begin`` has come, and ``end``, where there is one, has not."""
+    end = schedule.get('end')
+    return epoch >= schedule.get('begin', 0) and (end is None or epoch < end)
 
 
 @HOOKS.register_module()
@@ -105,10 +115,31 @@ class IdentityCountHook(Hook):
     """Refuses to train when the head's number of identities is not the data set's."""
 
     def before_train(self, runner: Runner) -> None:
-        head = unwrapped(unwrapped(runner.model).reid).head
+        head = getattr(unwrapped(unwrapped(runner.model).reid), 'head', None)
+        if head is None:  # of a network without a classifier
+            return
         found = runner.train_dataloader.dataset.num_ids
         if head.num_classes != found:
             raise ValueError(
                 f'the training set has {found} identities, but model.reid.head.num_classes is {head.num_classes}: '
                 f'set it, in the config or with `--cfg-options model.reid.head.num_classes={found}`.'
             )
+
+
+@HOOKS.register_module()
+class FitMetricHook(Hook):
+    """Has a :class:`~tsgan.models.rivals.HandcraftedReID` fit its metric after an epoch, before the checkpoint is made.
+
+    Raises:
+        RuntimeError: Before training, in several processes: each would fit a metric to its own images.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        if unwrapped(runner.model).reid.metric is not None and get_world_size() > 1:
+            raise RuntimeError(
+                f'a metric is fitted in one process, and this training has {get_world_size()}: start it with '
+                '`python tools/train.py`, and test in as many as you like.'
+            )
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        unwrapped(runner.model).fit()

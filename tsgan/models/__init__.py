@@ -1,4 +1,4 @@
-from . import gan, losses
+from . import gan, losses, rivals
 from .alternating import AlternatingModel
 from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet
 from .tsgan import TSGAN
@@ -13,4 +13,5 @@ __all__ = [
     'TSGAN',
     'gan',
     'losses',
+    'rivals',
 ]

@@ -4,6 +4,7 @@ import torch
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from tsgan.models.gan import fake_pairs, pair_step, same_index_pairs
 from tsgan.models.reid import ReIDBaseline
 from tsgan.registry import MODELS
 from tsgan.structures import PairStep, ReIDOutput
@@ -75,14 +76,7 @@ class TSGAN(ReIDBaseline):
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> PairStep:
         """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
-        is_rgb = torch.tensor([sample.modality == 'rgb' for sample in data_samples], device=inputs.device)
-        labels = torch.cat([sample.gt_label for sample in data_samples])
-        if not torch.equal(labels[is_rgb], labels[~is_rgb]):
-            raise ValueError(
-                'TSGAN trains on batches whose i-th RGB and i-th IR image share the identity: use '
-                "batch_sampler=dict(type='IdentityPairBatchSampler', ...) in train_dataloader."
-            )
-        return PairStep(rgb=inputs[is_rgb], ir=inputs[~is_rgb], labels=labels[is_rgb])
+        return pair_step('TSGAN', inputs, data_samples)
 
     def generators_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_G of Eq. 7: fool both discriminators, and come back to where one started."""
@@ -175,27 +169,5 @@ class TSGAN(ReIDBaseline):
         return step.map_ir, step.map_fake_ir
 
     def fake_pairs(self, labels: Tensor) -> Tensor:
-        """M of Eq. 5 as indices into [X_I; X'_I] and into their maps.
-
-        Args:
-            labels (Tensor): Identities of the B pairs, (B,).
-
-        Returns:
-            Tensor: (3B, 2): (X'_I, f^{X'_I}), (X'_I, f^{X_I}), (X_I, f^{X'_I}); and B more with
-            ``wrong_identity_pairs``: (X_I, f^{X_I} of another identity).
-        """
-        real = torch.arange(len(labels), device=labels.device)
-        fake = real + len(labels)
-        image, feature = [fake, fake, real], [fake, real, fake]
-        if self.wrong_identity_pairs:
-            following = (real[:, None] + real[None]) % len(labels)  # (B, B): i, i + 1, ... around
-            steps = (labels[:, None] != labels[following]).int().argmax(dim=1)  # to the next of another identity
-            image.append(real)
-            feature.append((real + steps) % len(labels))
-        return torch.stack([torch.cat(image), torch.cat(feature)], dim=1)
-
-
-def same_index_pairs(items: Tensor) -> Tensor:
-    """(0, 0), (1, 1), ...: one pair for each of ``items``, (len(items), 2)."""
-    index = torch.arange(len(items), device=items.device)
-    return torch.stack([index, index], dim=1)
+        """M of Eq. 5 for the B pairs of these identities, see :func:`tsgan.models.gan.fake_pairs`."""
+        return fake_pairs(labels, self.wrong_identity_pairs)

@@ -1,4 +1,14 @@
 from .discriminator import Discriminators, JointDiscriminator, PatchDiscriminator
 from .generator import CycleGenerators, ResnetGenerator
+from .pairs import fake_pairs, pair_step, same_index_pairs
 
-__all__ = ['CycleGenerators', 'Discriminators', 'JointDiscriminator', 'PatchDiscriminator', 'ResnetGenerator']
+__all__ = [
+    'CycleGenerators',
+    'Discriminators',
+    'JointDiscriminator',
+    'PatchDiscriminator',
+    'ResnetGenerator',
+    'fake_pairs',
+    'pair_step',
+    'same_index_pairs',
+]

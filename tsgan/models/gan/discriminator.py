@@ -26,19 +26,31 @@ class PatchDiscriminator(BaseModule):
     Args:
         base_channels (int): Width of the first layer. Defaults to 64.
         num_downs (int): Layers of stride 2. Defaults to 3, which sees patches of 70 pixels.
+        strided (bool): Nothing but layers of stride 2, each twice as wide as the one before it, and a 3x3 head, as
+            AlignGAN's (Wang et al. 2019); otherwise one layer of stride 1 more, eight times the first one's width at
+            most, and a 4x4 head. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
     """
 
     joint = False
 
-    def __init__(self, base_channels: int = 64, num_downs: int = 3, init_cfg: dict | None = NORMAL_INIT) -> None:
+    def __init__(
+        self,
+        base_channels: int = 64,
+        num_downs: int = 3,
+        strided: bool = False,
+        init_cfg: dict | None = NORMAL_INIT,
+    ) -> None:
         super().__init__(init_cfg)
-        widths = [base_channels * min(2**i, 8) for i in range(num_downs + 1)]
+        widths = [base_channels * (2**i if strided else min(2**i, 8)) for i in range(num_downs + 1)]
         layers = conv_block(3, widths[0], norm=False)
         for i in range(1, num_downs):
             layers += conv_block(widths[i - 1], widths[i])
-        layers += conv_block(widths[-2], widths[-1], stride=1)
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, padding=1))
+        if strided:
+            layers.append(nn.Conv2d(widths[-2], 1, 3, padding=1))
+        else:
+            layers += [*conv_block(widths[-2], widths[-1], stride=1), nn.Conv2d(widths[-1], 1, 4, padding=1)]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Args:
@@ -62,6 +74,8 @@ class JointDiscriminator(BaseModule):
         map_channels (int): Channels of the map, C.
         base_channels (int): Width of the first layer. Defaults to 64.
         reduced_channels (int): To which the 1x1 convolution brings the map. Defaults to 64.
+        wide_end (bool): Let the last strided layer double the width once more and normalise it, as AlignGAN's does: for
+            images that leave it enough positions, of at least 128 x 128. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
     """
 
@@ -72,18 +86,19 @@ class JointDiscriminator(BaseModule):
         map_channels: int,
         base_channels: int = 64,
         reduced_channels: int = 64,
+        wide_end: bool = False,
         init_cfg: dict | None = NORMAL_INIT,
     ) -> None:
         super().__init__(init_cfg)
-        c = base_channels
+        c, end = base_channels, base_channels * (16 if wide_end else 8)
         self.image_branch = nn.Sequential(
             *conv_block(3, c, norm=False), *conv_block(c, 2 * c), *conv_block(2 * c, 4 * c)
         )
         self.map_branch = nn.Sequential(nn.Conv2d(map_channels, reduced_channels, 1), nn.LeakyReLU(0.2, inplace=True))
         self.joint_branch = nn.Sequential(
             *conv_block(4 * c + reduced_channels, 8 * c),
-            *conv_block(8 * c, 8 * c, norm=False),  # down to a few positions: too few to normalise over
-            nn.Conv2d(8 * c, 1, 3, padding=1),
+            *conv_block(8 * c, end, norm=wide_end),  # down to a few positions: often too few to normalise over
+            nn.Conv2d(end, 1, 3, padding=1),
         )
 
     def forward(self, images: Tensor, maps: Tensor, pairs: Tensor) -> Tensor:

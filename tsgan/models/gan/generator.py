@@ -10,16 +10,22 @@ NORMAL_INIT = dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.02)
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, reflection padded, added to what came in."""
+    """Two 3x3 convolutions, added to what came in.
 
-    def __init__(self, channels: int) -> None:
+    Args:
+        channels (int): Width.
+        padding_mode (str): As ``nn.Conv2d`` has it.
+        norm (dict): Arguments of the instance norm.
+    """
+
+    def __init__(self, channels: int, padding_mode: str, norm: dict) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode='reflect', bias=False),
-            nn.InstanceNorm2d(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            nn.InstanceNorm2d(channels, **norm),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode='reflect', bias=False),
-            nn.InstanceNorm2d(channels),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            nn.InstanceNorm2d(channels, **norm),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,6 +44,10 @@ class ResnetGenerator(BaseModule):
         residual (bool): Add the input before the tanh, so that the generator starts near the identity and learns a
             difference (as DeblurGAN's, Kupyn et al. 2018): a short training then keeps pose and edges. Defaults to
             False, as CycleGAN.
+        kernel_size (int): Of the layers that halve and double the size, 3, or 4 as AlignGAN's. Defaults to 3.
+        padding_mode (str): 'reflect', or 'zeros' as AlignGAN's. Defaults to 'reflect'.
+        running_stats (bool): Instance norm with weights of its own, and in eval mode with the statistics of the
+            training, as AlignGAN's, instead of each image's own. Defaults to False.
         init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
     """
 
@@ -46,30 +56,36 @@ class ResnetGenerator(BaseModule):
         base_channels: int = 64,
         num_blocks: int = 9,
         residual: bool = False,
+        kernel_size: int = 3,
+        padding_mode: str = 'reflect',
+        running_stats: bool = False,
         init_cfg: dict | None = NORMAL_INIT,
     ) -> None:
         super().__init__(init_cfg)
+        if kernel_size not in (3, 4):
+            raise ValueError(f'kernel_size of ResnetGenerator is 3 or 4, not {kernel_size}.')
         self.residual = residual
-        c = base_channels
+        norm = dict(affine=running_stats, track_running_stats=running_stats)
+        c, k = base_channels, kernel_size
         layers = [
-            nn.Conv2d(3, c, 7, padding=3, padding_mode='reflect', bias=False),
-            nn.InstanceNorm2d(c),
+            nn.Conv2d(3, c, 7, padding=3, padding_mode=padding_mode, bias=False),
+            nn.InstanceNorm2d(c, **norm),
             nn.ReLU(inplace=True),
         ]
         for width in (c, 2 * c):  # H x W -> H/4 x W/4
             layers += [
-                nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
-                nn.InstanceNorm2d(2 * width),
+                nn.Conv2d(width, 2 * width, k, stride=2, padding=1, bias=False),
+                nn.InstanceNorm2d(2 * width, **norm),
                 nn.ReLU(inplace=True),
             ]
-        layers += [ResidualBlock(4 * c) for _ in range(num_blocks)]
+        layers += [ResidualBlock(4 * c, padding_mode, norm) for _ in range(num_blocks)]
         for width in (4 * c, 2 * c):  # and back
             layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
-                nn.InstanceNorm2d(width // 2),
+                nn.ConvTranspose2d(width, width // 2, k, stride=2, padding=1, output_padding=4 - k, bias=False),
+                nn.InstanceNorm2d(width // 2, **norm),
                 nn.ReLU(inplace=True),
             ]
-        layers.append(nn.Conv2d(c, 3, 7, padding=3, padding_mode='reflect'))
+        layers.append(nn.Conv2d(c, 3, 7, padding=3, padding_mode=padding_mode))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 import torch
 import torch.distributed.nn.functional as dist_functional
 import torch.nn as nn
+import torch.nn.functional as F
 from mmengine.dist import all_gather, get_world_size
 from torch import Tensor
 
@@ -11,36 +12,61 @@ from tsgan.registry import MODELS
 class BatchHardTripletLoss(nn.Module):
     """Eq. 11: each anchor against its hardest positive and its hardest negative in the batch.
 
-    Mean over anchors of [margin + D(anchor, hardest positive) - D(anchor, hardest negative)]+, D Euclidean; anchors of
-    all modalities pooled. In distributed training the batch is that of all ranks together: gradients, averaged over
-    ranks, are those of one process on the whole batch.
+    Mean over anchors of [margin + D(anchor, hardest positive) - D(anchor, hardest negative)]+; anchors of all
+    modalities pooled. In distributed training the batch is that of all ranks together: gradients, averaged over ranks,
+    are those of one process on the whole batch.
 
     Source: Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017.
 
     Args:
         margin (float): In units of the features' distance. Defaults to 0.3.
         loss_weight (float): lambda_2 in Eq. 8. Defaults to 1.0.
+        distance (str): D, 'euclidean', or 'cosine': one minus the cosine of the angle. Defaults to 'euclidean'.
+
+    Raises:
+        ValueError: When ``distance`` is another.
     """
 
-    def __init__(self, margin: float = 0.3, loss_weight: float = 1.0) -> None:
+    DISTANCES = ('euclidean', 'cosine')
+
+    def __init__(self, margin: float = 0.3, loss_weight: float = 1.0, distance: str = 'euclidean') -> None:
         super().__init__()
+        if distance not in self.DISTANCES:
+            raise ValueError(f'distance of BatchHardTripletLoss is one of {self.DISTANCES}, not {distance!r}.')
         self.margin = margin
         self.loss_weight = loss_weight
+        self.distance = distance
 
-    def forward(self, vectors: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, labels: Tensor, across: Tensor | None = None) -> Tensor:
         """Args:
             vectors (Tensor): V, (N, C); every rank holds the same number.
             labels (Tensor): Identities, (N,).
+            across (Tensor, optional): Mask of one modality, (N,): take an anchor's positives and negatives from the
+                other modality only, both ways. Defaults to None, from both.
 
         Returns:
-            Tensor: The weighted loss, a scalar. An anchor without a negative adds 0.
+            Tensor: The weighted loss, a scalar. An anchor without a positive or without a negative adds 0.
         """
         if get_world_size() > 1:
             vectors = torch.cat(dist_functional.all_gather(vectors))  # (ranks * N, C), differentiable
             labels = torch.cat(all_gather(labels))
-        # the exact difference, since |a|^2 - 2ab + |b|^2 loses the small distances; its gradient at 0 is 0, not NaN
-        distance = torch.cdist(vectors.float(), vectors.float(), compute_mode='donot_use_mm_for_euclid_dist')  # (N, N)
+            across = None if across is None else torch.cat(all_gather(across.long()))
+        distance = self.distances(vectors.float())  # (N, N)
         same = labels[:, None] == labels[None]
-        hardest_positive = distance.masked_fill(~same, 0).amax(dim=1)  # (N,)
-        hardest_negative = distance.masked_fill(same, torch.inf).amin(dim=1)
+        positive, negative = same, ~same
+        if across is not None:
+            other = across[:, None] != across[None]
+            positive, negative = positive & other, negative & other
+        hardest_positive = distance.masked_fill(~positive, -torch.inf).amax(dim=1)  # (N,)
+        hardest_negative = distance.masked_fill(~negative, torch.inf).amin(dim=1)
         return self.loss_weight * (self.margin + hardest_positive - hardest_negative).relu().mean()
+
+    def distances(self, vectors: Tensor) -> Tensor:
+        """Of every vector to every other: (N, C) -> (N, N)."""
+        if self.distance == 'cosine':
+            vectors = F.normalize(vectors, dim=1)
+        # the exact difference, since |a|^2 - 2ab + |b|^2 loses the small distances; its gradient at 0 is 0, not NaN
+        distance = torch.cdist(vectors, vectors, compute_mode='donot_use_mm_for_euclid_dist')
+        return (
+            distance.square() / 2 if self.distance == 'cosine' else distance
+        )  # |a - b|^2 = 2 - 2 cos for unit vectors

@@ -13,10 +13,13 @@ from tsgan.structures import ReIDOutput
 class ReIDBaseline(AlternatingModel):
     """A ReID network trained with identity and triplet loss: Table II row 1, Table III, and the IR teacher.
 
+    Without the triplet loss, and with networks and heads of ``tsgan/models/rivals``, it is other rows of Table I too.
+
     Args:
         reid (dict): Config of the ReID network.
         loss_id (dict): Config of the identity loss on logits, Eq. 9 and 10, with its weight lambda_1.
-        loss_tri (dict): Config of the triplet loss on V, Eq. 11, with its weight lambda_2.
+        loss_tri (dict, optional): Config of the triplet loss on V, Eq. 11, with its weight lambda_2. None leaves the
+            term out.
         data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
     """
@@ -24,12 +27,12 @@ class ReIDBaseline(AlternatingModel):
     PHASES: Sequence[str] = ('reid',)
 
     def __init__(
-        self, reid: dict, loss_id: dict, loss_tri: dict, data_preprocessor: dict, init_cfg: dict | None = None
+        self, reid: dict, loss_id: dict, loss_tri: dict | None, data_preprocessor: dict, init_cfg: dict | None = None
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.reid = MODELS.build(reid)
         self.loss_id = MODELS.build(loss_id)
-        self.loss_tri = MODELS.build(loss_tri)
+        self.loss_tri = loss_tri and MODELS.build(loss_tri)
         self.to(memory_format=torch.channels_last)  # convolutions are 1.5x faster on CPUs, and on GPUs with --amp
 
     def forward(self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'):
@@ -43,7 +46,7 @@ class ReIDBaseline(AlternatingModel):
         Raises:
             ValueError: When ``mode`` is another.
         """
-        feature = self.reid(inputs).feature  # (N, C)
+        feature = self.reid(inputs, rgb_mask(data_samples, inputs.device)).feature  # (N, C)
         if mode == 'tensor':
             return feature
         if mode == 'predict':
@@ -52,18 +55,27 @@ class ReIDBaseline(AlternatingModel):
             return data_samples
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
 
-    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> tuple[Tensor, Tensor]:
-        """The batch: images (N, 3, H, W), labels (N,)."""
-        return inputs, torch.cat([sample.gt_label for sample in data_samples])
+    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The batch: images (N, 3, H, W), labels (N,), and which images are RGB, (N,)."""
+        labels = torch.cat([sample.gt_label for sample in data_samples])
+        return inputs, labels, rgb_mask(data_samples, inputs.device)
 
-    def reid_loss(self, step: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def reid_loss(self, step: tuple[Tensor, Tensor, Tensor | None]) -> dict[str, Tensor]:
         """Identity and triplet loss of the batch."""
-        images, labels = step
-        return self.identity_losses(self.reid(images), labels)
+        images, labels, is_rgb = step
+        return self.identity_losses(self.reid(images, is_rgb), labels)
 
     def identity_losses(self, output: ReIDOutput, labels: Tensor) -> dict[str, Tensor]:
         """lambda_1 L_ID + lambda_2 L_Tri of Eq. 8, term by term."""
-        return {
-            'loss_id': self.loss_id(output.logits, labels),
-            'loss_tri': self.loss_tri(output.vector, labels),
-        }
+        losses = {'loss_id': self.loss_id(output.logits, labels)}
+        if self.loss_tri is not None:
+            losses['loss_tri'] = self.loss_tri(output.vector, labels)
+        return losses
+
+
+def rgb_mask(samples: list[DataSample] | None, device: torch.device) -> Tensor | None:
+    """Which images are RGB rather than IR, (N,) bool; None where their samples do not all say it."""
+    modalities = [sample.get('modality') for sample in samples or ()]
+    if not modalities or not set(modalities) <= {'rgb', 'ir'}:
+        return None
+    return torch.tensor([modality == 'rgb' for modality in modalities], device=device)

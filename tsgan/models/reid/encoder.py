@@ -22,7 +22,8 @@ class Encoder(BaseModule):
     toolbox has trained.
 
     Args:
-        backbone (dict): Config of the backbone.
+        backbone (dict): Config of the backbone. One whose attribute ``needs_modality`` is true is given which images
+            are RGB, too.
         mean (Sequence[float]): Channel means in RGB order, 0 to 255, that the backbone was trained with.
             Defaults to ImageNet's.
         std (Sequence[float]): The standard deviations. Defaults to ImageNet's.
@@ -49,22 +50,36 @@ class Encoder(BaseModule):
     ) -> None:
         super().__init__()
         self.backbone = MODELS.build(backbone)
+        self.needs_modality = getattr(self.backbone, 'needs_modality', False)
         self.checkpoint = checkpoint
         self.trained_by = trained_by
         to_unit = 127.5  # [0, 255] -> [-1, 1]
         self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1) / to_unit - 1, persistent=False)
         self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1) / to_unit, persistent=False)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> tuple[Tensor, ...]:
         """Feature maps, one for each of the backbone's ``out_indices``.
 
         Args:
             images (Tensor): (N, 3, H, W), RGB in [-1, 1].
+            is_rgb (Tensor, optional): Which of them are RGB images rather than IR images, (N,) bool. Most backbones
+                treat both alike, and do without. Defaults to None.
 
         Returns:
             tuple[Tensor, ...]: Maps (N, C_i, H_i, W_i).
+
+        Raises:
+            ValueError: When the backbone has to know ``is_rgb``.
         """
-        return self.backbone((images - self.mean) / self.std)
+        images = (images - self.mean) / self.std
+        if not self.needs_modality:
+            return self.backbone(images)
+        if is_rgb is None:
+            raise ValueError(
+                f'{type(self.backbone).__name__} has to know which images are RGB: give each a data sample whose '
+                "`modality` is 'rgb' or 'ir' (TSGAN, which translates images, trains no such backbone)."
+            )
+        return self.backbone(images, is_rgb)
 
     def init_weights(self) -> None:
         if self.checkpoint is not None:
@@ -87,6 +102,8 @@ class Encoder(BaseModule):
         self._check_finished(path, state)
         state = state.get('state_dict', state)
         state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
+        if hasattr(self.backbone, 'adapt_state'):
+            self.backbone.adapt_state(state, 'backbone.')
         wanted = self.state_dict()
         wrong = [name for name, t in wanted.items() if name not in state or state[name].shape != t.shape]
         if wrong:

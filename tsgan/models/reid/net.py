@@ -20,14 +20,16 @@ class ReIDNet(BaseModule):
         self.encoder = MODELS.build(encoder)
         self.head = MODELS.build(head)
 
-    def forward(self, images: Tensor) -> ReIDOutput:
+    def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> ReIDOutput:
         """Args:
             images (Tensor): (N, 3, H, W), RGB in [-1, 1]; of either modality.
+            is_rgb (Tensor, optional): Which of them are RGB images, (N,) bool, for an encoder that has to know.
+                Defaults to None.
 
         Returns:
             ReIDOutput: Maps, V, test feature and logits of the N images.
         """
-        mid_map, final_map = self.encoder(images)
+        mid_map, final_map = self.encoder(images, is_rgb)
         vector = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C): global average pooling
         feature, logits = self.head(vector)
         return ReIDOutput(mid_map, final_map, vector, feature, logits)

@@ -1,0 +1,129 @@
+"""tools/reproduce.py, with trainings and tests made up."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
+
+
+@pytest.fixture
+def tool(monkeypatch, tmp_path):
+    """The module in an empty folder; `start(...)` is a command line, `calls` are the trainings and tests it makes."""
+    spec = importlib.util.spec_from_file_location('reproduce', ROOT / 'tools/reproduce.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.calls, module.broken = [], ()
+
+    def call(self, log, name, config, *arguments):
+        row, seed = Path(config).stem, int(options(arguments)['randomness.seed'])
+        module.calls.append((name, row, seed, options(arguments)))
+        if (name, row) in module.broken:
+            return f'{name} ended with 1: no such thing'
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if name == 'train.py':
+            (log.parent / 'epoch_10.pth').touch()
+            (log.parent / 'last_checkpoint').write_text(str(log.parent / 'epoch_10.pth'))
+        else:
+            assert '--rerank' in arguments
+            numbers = {metric: 10.0 * seed + place for place, metric in enumerate(METRICS)}
+            settings = ['single_modality'] if row in ('teacher_ir', 'baseline_rgb') else ['all_single', 'indoor_multi']
+            results = {name: numbers for setting in settings for name in (setting, f'{setting}_rerank')}
+            results['about'] = {'checkpoint': str(log.parent / 'epoch_10.pth'), 'rerank': True}
+            (log.parent / 'results.json').write_text(json.dumps(results))
+        return None
+
+    def options(arguments):
+        return dict(option.split('=', 1) for option in arguments[arguments.index('--cfg-options') + 1 :])
+
+    def start(*arguments):
+        module.calls.clear()
+        monkeypatch.setattr(sys, 'argv', ['reproduce.py', *arguments])
+        with pytest.raises(SystemExit) as stop:
+            module.main()
+        return stop.value.code
+
+    monkeypatch.setattr(module.Campaign, 'call', call)
+    monkeypatch.chdir(tmp_path)
+    module.start = start
+    return module
+
+
+ROWS = ['--rows', 'backbone', 'tsgan_jd', 'tsgan_jd_rerank', 'baseline_rgb', '--seeds', '2']
+OUT = Path('work_dirs/reproduce/synthetic')
+
+
+def test_each_row_trains_after_what_it_begins_with_of_its_own_seed(tool):
+    assert not tool.start(*ROWS)
+    trained = [(row, seed) for name, row, seed, _ in tool.calls if name == 'train.py']
+    rows = ['pretrain', 'backbone', 'teacher_ir', 'tsgan_jd', 'baseline_rgb']
+    assert trained == [(row, seed) for seed in (0, 1) for row in rows]
+    for name, row, seed, options in tool.calls:
+        if (name, row) == ('train.py', 'tsgan_jd'):
+            assert options['model.teacher.encoder.checkpoint'] == str(OUT / f'{seed}/teacher_ir')
+            assert options['model.reid.encoder.checkpoint'] == str(OUT / f'{seed}/pretrain')
+    tested = [row for name, row, seed, _ in tool.calls if name == 'test.py' and seed == 0]
+    assert tested == ['backbone', 'tsgan_jd', 'baseline_rgb']  # what only others begin with is not
+
+
+def test_tables_are_mean_and_deviation_beside_the_papers_figures(tool):
+    tool.start(*ROWS)
+    text = (OUT / 'tables.md').read_text()
+    row = '| tsgan_jd | 2 | 5.0 ± 7.1 | 7.0 ± 7.1 | 8.0 ± 7.1 | 9.0 ± 7.1 | 49.8 / 87.3 / 93.8 / 47.4 |'
+    table_ii = text.split('**Table II,')[1].split('**')[1]
+    assert row in table_ii
+    assert '| tsgan_jd_rerank | 2 |' in table_ii
+    assert '58.3 / 87.8 / 94.1 / 55.1 |' in table_ii
+    assert '| baseline_rgb | 2 | 5.0 ± 7.1 |' in text.split('**Table III')[1]
+    assert 'indoor-search, multi-shot' in text
+    content = json.loads((OUT / 'tables.json').read_text())
+    assert content['measured']['backbone']['all_single']['R5'] == [pytest.approx(6), pytest.approx(50**0.5)]
+    assert (OUT / 'tables.png').stat().st_size > 5000
+
+
+def test_a_second_call_makes_nothing_again_and_another_seed_only_that(tool):
+    tool.start(*ROWS)
+    assert not tool.start(*ROWS)
+    assert tool.calls == []
+    tool.start(*ROWS[:-1], '3')
+    assert {seed for _, _, seed, _ in tool.calls} == {2}
+
+
+def test_a_row_that_fails_is_reported_and_the_others_go_on(tool, capsys):
+    tool.broken = (('train.py', 'teacher_ir'), ('test.py', 'backbone'))
+    assert tool.start(*ROWS) == 1
+    text = (OUT / 'tables.md').read_text()
+    assert '- seed 0, teacher_ir: train.py ended with 1: no such thing' in text
+    assert '- seed 0, tsgan_jd: not run: pretrain, teacher_ir failed' in text
+    assert '- seed 1, backbone: test.py ended with 1' in text
+    assert '| baseline_rgb | 2 |' in text
+    assert 'FAILED' in capsys.readouterr().out
+    tool.broken = ()
+    assert tool.start(*ROWS) == 0
+    assert ('train.py', 'backbone') not in {call[:2] for call in tool.calls}  # only its test was missing
+    assert ('train.py', 'tsgan_jd') in {call[:2] for call in tool.calls}
+
+
+def test_rows_side_by_side_keep_their_order_of_dependence(tool):
+    assert not tool.start(*ROWS, '--jobs', '4')
+    trained = [(row, seed) for name, row, seed, _ in tool.calls if name == 'train.py']
+    for seed in (0, 1):
+        assert (
+            trained.index(('pretrain', seed)) < trained.index(('teacher_ir', seed)) < trained.index(('tsgan_jd', seed))
+        )
+
+
+def test_options_reach_the_rows_that_have_such_a_part(tool):
+    tool.start('--rows', 'tsgan_jd', '--seeds', '1', '--cfg-options', 'model.teacher.x=1', 'optim_wrapper.reid.y=2')
+    for name, row, _, options in tool.calls:
+        assert ('model.teacher.x' in options) == (row == 'tsgan_jd'), (name, row)
+        assert options['optim_wrapper.reid.y'] == '2'
+
+
+def test_rows_that_are_not_there_are_refused_by_name(tool):
+    assert 'not rivals/nothing' in tool.start('--rows', 'rivals/nothing')
+    assert tool.calls == []

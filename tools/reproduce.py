@@ -1,0 +1,356 @@
+"""The paper's tables, measured: ``python tools/reproduce.py [--data synthetic] [--rows ...] [--seeds 3]``.
+
+Trains what is missing, tests it without and with re-ranking, and prints Tables I, II and III with mean and standard
+deviation over seeds beside the paper's numbers. What is there is used again, so the same command goes on where it
+stopped. A row that fails is reported, and the others go on. ``tables.md``, ``tables.json`` and ``tables.png`` come to
+lie in the work dir, each training and test in a folder of its own below it, with all that it said.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from tsgan.apis import common_options, is_tested, last_checkpoint, read_config
+from tsgan.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
+RERANKED = '_rerank'  # such a row is the network of the row without it, re-ranked
+RIVALS = ('hog', 'lomo_xqda', 'two_stream', 'one_stream', 'zero_padding', 'cmgan', 'distance_based', 'align_gan')
+TABLES = {
+    'I': (*(f'rivals/{name}' for name in RIVALS), 'tsgan_jd', 'tsgan_jd_rerank'),
+    'II': ('backbone', 'tsgan_od_single_ts', 'tsgan_od', 'tsgan_jd', 'tsgan_jd_rerank'),
+    'III': ('teacher_ir', 'baseline_rgb'),
+}
+TITLES = {'I': 'rows of other systems', 'II': 'settings of TS-GAN', 'III': 'one modality'}
+SETTINGS = {
+    'all_single': 'all-search, single-shot',
+    'all_multi': 'all-search, multi-shot',
+    'indoor_single': 'indoor-search, single-shot',
+    'indoor_multi': 'indoor-search, multi-shot',
+    'ir_to_rgb': 'IR to RGB',
+    'rgb_to_ir': 'RGB to IR',
+    'single_modality': 'within one modality',
+}
+METRICS = ('R1', 'R10', 'R20', 'mAP')
+
+
+class Rows:
+    """The rows of one data set: their configs, what they begin with, and where their runs lie.
+
+    Args:
+        data (str): Key of ``CONFIGS``.
+        out (Path): Folder of the runs, ``out/<seed>/<row>``.
+        options (list[str]): Overrides of every config, ``key=value``.
+    """
+
+    def __init__(self, data: str, out: Path, options: list[str]):
+        self.folder, self.out, self.options = ROOT / 'configs' / CONFIGS[data], out, options
+        self.configs: dict[str, Config] = {}  # read once
+
+    def path(self, row: str) -> Path:
+        return self.folder / f'{row}.py'
+
+    def work_dir(self, row: str, seed: int) -> Path:
+        return self.out / str(seed) / row
+
+    def common(self, row: str) -> list[str]:
+        return common_options(self.options, Config.fromfile(self.path(row)))
+
+    def config(self, row: str) -> Config:
+        if row not in self.configs:
+            self.configs[row] = read_config(str(self.path(row)), self.common(row))
+        return self.configs[row]
+
+    def begins_with(self, row: str) -> dict[str, str]:
+        """The rows whose networks this one begins with, by the option that takes their work dir."""
+        found = {}
+        for child in ('reid', 'teacher'):
+            encoder = self.config(row).model.get(child, {}).get('encoder', {})
+            if encoder.get('checkpoint') and encoder.get('trained_by'):
+                trainer = (ROOT / encoder.trained_by.split()[0]).with_suffix('')
+                found[f'model.{child}.encoder.checkpoint'] = str(trainer.relative_to(self.folder.resolve()))
+        return found
+
+    def with_all_before(self, rows: list[str]) -> list[str]:
+        """The rows to train, each after those that it begins with."""
+        ordered = {}
+        for row in rows:
+            ordered |= dict.fromkeys([*self.with_all_before(list(self.begins_with(row).values())), row])
+        return list(ordered)
+
+    def options_of(self, row: str, seed: int) -> list[str]:
+        before = [f'{key}={self.work_dir(other, seed)}' for key, other in self.begins_with(row).items()]
+        return [f'randomness.seed={seed}', *before, *self.common(row)]
+
+    def state(self, row: str, seed: int, tested: bool) -> str:
+        """'there', 'to test' or 'to train'."""
+        cfg, work_dir = self.config(row), self.work_dir(row, seed)
+        if not last_checkpoint(work_dir, cfg):
+            return 'to train'
+        return 'to test' if tested and not is_tested(work_dir, cfg, rerank=True) else 'there'
+
+
+class Campaign:
+    """Runs rows side by side, each after those that it begins with, and keeps what failed.
+
+    Args:
+        rows (Rows): The data set's rows.
+        tested (set[str]): Rows to test too; the others are trained only.
+        jobs (int): How many at a time; they share the machine's cores evenly.
+    """
+
+    def __init__(self, rows: Rows, tested: set[str], jobs: int):
+        self.rows, self.tested, self.jobs = rows, tested, jobs
+        self.failed: dict[tuple[str, int], str] = {}
+        self.done, self.lock, self.start = 0, threading.Lock(), time.time()
+
+    def run(self, tasks: list[tuple[str, int]]) -> None:
+        """Run (row, seed) of each task; those that a row begins with come before it."""
+        self.total = len(tasks)
+        futures: dict[tuple[str, int], Future] = {}
+        with ThreadPoolExecutor(self.jobs) as pool:  # takes tasks in order: what a task waits for has begun before it
+            for row, seed in tasks:
+                before = [futures[other, seed] for other in self.rows.begins_with(row).values()]
+                futures[row, seed] = pool.submit(self.one, row, seed, before)
+
+    def one(self, row: str, seed: int, before: list[Future]) -> bool:
+        """Train and test one row; whether all went well."""
+        if not all(future.result() for future in before):
+            return self.say(row, seed, failed=f'not run: {", ".join(self.rows.begins_with(row).values())} failed')
+        work_dir, config = self.rows.work_dir(row, seed), str(self.rows.path(row))
+        options = ['--work-dir', str(work_dir), '--cfg-options', *self.rows.options_of(row, seed)]
+        state = self.rows.state(row, seed, row in self.tested)
+        start = time.time()
+        error = None
+        if state == 'to train':
+            error = self.call(work_dir / 'train.txt', 'train.py', config, '--resume', *options)
+        if not error and row in self.tested and state != 'there':
+            checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+            results = ['--rerank', '--json', str(work_dir / 'results.json')]
+            error = self.call(work_dir / 'test.txt', 'test.py', config, checkpoint, *results, *options)
+        if error:
+            return self.say(row, seed, failed=error)
+        return self.say(row, seed, time.time() - start)
+
+    def call(self, log: Path, tool: str, *arguments: str) -> str | None:
+        """Run a command line of this folder, what it says going to ``log``; its last line if it fails."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        env = dict(os.environ)
+        if self.jobs > 1:
+            env['OMP_NUM_THREADS'] = str(max(1, num_cores() // self.jobs))
+        with log.open('a') as file:
+            command = [sys.executable, str(Path(__file__).with_name(tool)), *arguments]
+            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=env).returncode
+        if code:
+            lines = log.read_text().strip().splitlines() or ['it said nothing']
+            return f'{tool} ended with {code}: {lines[-1]} (all in {log})'
+        return None
+
+    def say(self, row: str, seed: int, taken: float = 0.0, failed: str | None = None) -> bool:
+        with self.lock:
+            self.done += 1
+            if failed:
+                self.failed[row, seed] = failed
+            left = (time.time() - self.start) / self.done * (self.total - self.done)
+            what = f'FAILED, {failed}' if failed else f'{duration(taken)}' if taken > 1 else 'there'
+            print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
+        return not failed
+
+
+def num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
+
+def duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def estimate(cfg: Config) -> tuple[float, float]:
+    """Seconds that training and test would take on this machine, from one step of each, and MiB of the checkpoint."""
+    cfg = cfg.copy()
+    init_default_scope(cfg.default_scope)
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    model = MODELS.build(cfg.model).to(device)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False)
+    train, test = (Runner.build_dataloader(loader, seed=0) for loader in (cfg.train_dataloader, cfg.test_dataloader))
+    seconds = 0.0
+    for loader, epochs in ((train, cfg.train_cfg.max_epochs), (test, 1)):
+        batches = iter(loader)
+        model.train(loader is train)
+        for _ in range(2):  # the first warms up
+            start = time.time()
+            batch = next(batches)
+            _ = model.train_step(batch, wrapper) if loader is train else model.test_step(batch)
+        seconds += (time.time() - start) * len(loader) * epochs
+    states = sum(p.numel() for p in model.parameters() if p.requires_grad) * 8  # Adam's two, at most
+    mib = (sum(t.numel() * t.element_size() for t in model.state_dict().values()) + states) / 2**20
+    return seconds, mib
+
+
+def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
+    """What would run, and how long and large it would be."""
+    known, seconds, mib = {}, 0.0, 0.0
+    print('| seed | row | state | time, about | checkpoint |\n|---|---|---|---|---|')
+    for row, seed in tasks:
+        state = rows.state(row, seed, row in tested)
+        text = '- | - |'
+        if state == 'to train':
+            if row not in known:
+                try:
+                    known[row] = estimate(rows.config(row))
+                except Exception as error:  # no plan fails for one row
+                    known[row] = None
+                    print(f'{row}: no estimate ({str(error).splitlines()[0]})', file=sys.stderr)
+            if known[row]:
+                seconds, mib = seconds + known[row][0], mib + known[row][1]
+                text = f'{duration(known[row][0])} | {known[row][1]:.0f} MiB |'
+            else:
+                text = '? | ? |'
+        print(f'| {seed} | {row} | {state} | {text}', flush=True)
+    print(f'\none after the other about {duration(seconds)}, and {mib:.0f} MiB; from one step of each on this machine')
+
+
+def papers_numbers() -> dict[str, dict[str, dict[str, float]]]:
+    """Row -> setting -> metric: what the paper prints for SYSU-MM01, from the metafiles."""
+    numbers = {}
+    for file in ('configs/metafile.yml', 'configs/rivals/metafile.yml'):
+        for model in yaml.safe_load((ROOT / file).read_text())['Models']:
+            row = model['Config'].removeprefix('configs/').removesuffix('.py')
+            for result in model.get('Results', []):
+                words = result['Dataset']
+                setting = next((key for key, text in SETTINGS.items() if text in words), 'single_modality')
+                paper = {key.split()[0]: value for key, value in result['Metrics'].items() if '(paper)' in key}
+                numbers.setdefault(row, {})[setting] = paper
+    return numbers
+
+
+def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[str, dict[str, dict]]:
+    """Row -> setting -> metric -> (mean, standard deviation), with `seeds`, of the seeds that have results."""
+    numbers = {}
+    for row in wanted:
+        files = [rows.work_dir(row.removesuffix(RERANKED), seed) / 'results.json' for seed in seeds]
+        runs = [json.loads(file.read_text()) for file in files if file.is_file()]
+        suffix = RERANKED if row.endswith(RERANKED) else ''
+        for setting in SETTINGS:
+            values = [run[setting + suffix] for run in runs if setting + suffix in run]
+            if values:
+                numbers.setdefault(row, {})[setting] = {'seeds': len(values)} | {
+                    metric: (
+                        float(np.mean([run[metric] for run in values])),
+                        float(np.std([run[metric] for run in values], ddof=1)) if len(values) > 1 else None,
+                    )
+                    for metric in (*METRICS, 'R5', 'mINP')
+                }
+    return numbers
+
+
+def markdown(data: str, measured: dict, paper: dict, failed: dict[tuple[str, int], str]) -> str:
+    lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the paper's figures are on SYSU-MM01."]
+    for table, names in TABLES.items():
+        for setting, words in SETTINGS.items():
+            shown = [row for row in names if setting in measured.get(row, {})]
+            if not shown or (table == 'II' and setting != 'all_single'):  # the paper's Table II has this setting only
+                continue
+            lines += ['', f'**Table {table}, {TITLES[table]}: {words}**', '']
+            lines += [f'| row | seeds | {" | ".join(METRICS)} | the paper: {" / ".join(METRICS)} |']
+            lines += ['|---' * (len(METRICS) + 3) + '|']
+            for row in shown:
+                numbers, printed = measured[row][setting], paper.get(row, {}).get(setting, {})
+                cells = ' | '.join(spread(*numbers[metric]) for metric in METRICS)
+                beside = ' / '.join(str(printed.get(metric, '-')) for metric in METRICS) if printed else '-'
+                lines.append(f'| {row} | {numbers["seeds"]} | {cells} | {beside} |')
+    if failed:
+        lines += ['', 'Failed:', '', *(f'- seed {seed}, {row}: {error}' for (row, seed), error in failed.items())]
+    return '\n'.join(lines) + '\n'
+
+
+def spread(mean: float, std: float | None) -> str:
+    return f'{mean:.1f}' if std is None else f'{mean:.1f} ± {std:.1f}'
+
+
+def draw(data: str, measured: dict, paper: dict, file: Path) -> None:
+    """R1 and mAP of all-search, single-shot: bars with standard deviations, the paper's figures as marks."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in dict.fromkeys(TABLES['I'] + TABLES['II']) if 'all_single' in measured.get(row, {})]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 0.35 * len(rows) + 1.2), sharey=True, layout='constrained')
+    for axis, metric in zip(axes, ('R1', 'mAP'), strict=True):
+        means, stds = zip(*(measured[row]['all_single'][metric] for row in rows), strict=True)
+        axis.barh(rows, means, xerr=[std or 0 for std in stds], color='#7aa6c2', label=f'measured, {data}')
+        marks = [paper.get(row, {}).get('all_single', {}).get(metric, np.nan) for row in rows]
+        axis.plot(marks, rows, 'kd', label='the paper, SYSU-MM01')
+        axis.set_xlabel(f'{metric}, %, all-search, single-shot')
+    axes[0].invert_yaxis()
+    axes[0].legend(loc='lower right')
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train, test and print the paper's tables")
+    parser.add_argument('--data', choices=list(CONFIGS), default='synthetic')
+    parser.add_argument(
+        '--rows', nargs='+', metavar='ROW', help='as in the tables: rivals/hog tsgan_jd ...; default: all'
+    )
+    parser.add_argument('--seeds', type=int, default=3, help='how many, from 0; default: 3')
+    parser.add_argument('--jobs', type=int, default=1, help='rows at a time, which share the cores; default: 1')
+    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/reproduce/<data>')
+    parser.add_argument('--dry-run', action='store_true', help='only list what would run, and how long and large it is')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override every config')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    out = args.work_dir or Path('work_dirs/reproduce') / args.data
+    rows = Rows(args.data, out, args.cfg_options)
+    known = list(dict.fromkeys(row for names in TABLES.values() for row in names))
+    wanted = args.rows or [row for row in known if rows.path(row).is_file()]
+    missing = [row for row in wanted if not rows.path(row).is_file()]
+    if missing or args.seeds < 1 or args.jobs < 1:
+        there = ', '.join(row for row in known if rows.path(row).is_file())
+        sys.exit(f'expected seeds and jobs from 1, and rows that {args.data} has ({there}): not {", ".join(missing)}.')
+    trained = list(dict.fromkeys(row.removesuffix(RERANKED) for row in wanted))
+    seeds, tested = list(range(args.seeds)), set(trained)
+    tasks = [(row, seed) for seed in seeds for row in rows.with_all_before(trained)]
+    if args.dry_run:
+        return print_plan(rows, tasks, tested)
+
+    campaign = Campaign(rows, tested, args.jobs)
+    campaign.run(tasks)
+    measured, paper = measured_numbers(rows, wanted, seeds), papers_numbers()
+    text = markdown(args.data, measured, paper, campaign.failed)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'tables.md').write_text(text)
+    failed = [{'row': row, 'seed': seed, 'error': error} for (row, seed), error in campaign.failed.items()]
+    content = {'data': args.data, 'measured': measured, 'paper': paper, 'failed': failed}
+    (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
+    if any('all_single' in settings for settings in measured.values()):
+        draw(args.data, measured, paper, out / 'tables.png')
+    print(f'\n{text}\n{out}: tables.md, tables.json, tables.png')
+    sys.exit(bool(campaign.failed))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,23 @@
+"""What lies in a work dir: a training that has reached its end, a test of it."""
+
+import json
+from pathlib import Path
+
+from mmengine.config import Config
+
+
+def last_checkpoint(work_dir: Path, cfg: Config) -> Path | None:
+    """The last checkpoint of a training that has reached its end."""
+    checkpoint, name = work_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth', work_dir / 'last_checkpoint'
+    # MMEngine writes the name once the checkpoint is complete
+    finished = checkpoint.is_file() and name.is_file() and Path(name.read_text().strip()).name == checkpoint.name
+    return checkpoint if finished else None
+
+
+def is_tested(work_dir: Path, cfg: Config, rerank: bool) -> bool:
+    """Whether a test has written results of the last checkpoint, and re-ranked ones if those are wanted."""
+    file, checkpoint = work_dir / 'results.json', last_checkpoint(work_dir, cfg)
+    if not checkpoint or not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
+        return False
+    about = json.loads(file.read_text())['about']
+    return Path(about.get('checkpoint', '')).name == checkpoint.name and (about.get('rerank', False) or not rerank)

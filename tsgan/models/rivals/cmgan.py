@@ -1,0 +1,119 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from mmengine.model import BaseModule
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from tsgan.models.reid import ReIDBaseline
+from tsgan.registry import MODELS
+
+
+@dataclass
+class FeatureStep:
+    """One iteration: its batch, and the features that its ReID phase made."""
+
+    images: Tensor  # (N, 3, H, W) in [-1, 1]
+    labels: Tensor  # (N,)
+    is_rgb: Tensor  # (N,) bool
+    features: Tensor | None = None  # (N, C) V, detached
+
+
+@MODELS.register_module()
+class CMGAN(ReIDBaseline):
+    """cmGAN: a ReID network that a discriminator of modalities learns to see through, and that learns to deceive it.
+
+    There is no image generator: the game is about V. The discriminator minimises L_D, the cross-entropy of the
+    modalities; the ReID network minimises L_ID + L_Tri - gamma L_D, with triplets across the modalities. K steps of the
+    network for each one of the discriminator are a schedule:
+    ``AlternatingPhasesHook(phases=['reid', dict(name='discriminator', every=K)])``.
+
+    Source: Dai et al., "Cross-Modality Person Re-Identification with Generative Adversarial Training", IJCAI 2018.
+
+    Args:
+        reid (dict): Config of the ReID network.
+        discriminator (dict): Config of the discriminator of modalities.
+        loss_id (dict): Identity loss, with its weight beta.
+        loss_tri (dict): Triplet loss, with its weight alpha; its triplets go from one modality into the other.
+        loss_modality (dict): Cross-entropy of the modalities, L_D.
+        data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
+        gan_weight (float): gamma. Defaults to 0.05.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    PHASES: Sequence[str] = ('reid', 'discriminator')
+
+    def __init__(
+        self,
+        reid: dict,
+        discriminator: dict,
+        loss_id: dict,
+        loss_tri: dict,
+        loss_modality: dict,
+        data_preprocessor: dict,
+        gan_weight: float = 0.05,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        self.discriminator = MODELS.build(discriminator)
+        self.loss_modality = MODELS.build(loss_modality)
+        self.gan_weight = gan_weight
+
+    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> FeatureStep:
+        """The batch, which must hold both modalities."""
+        images, labels, is_rgb = super().make_step(inputs, data_samples)
+        if is_rgb is None or is_rgb.all() or not is_rgb.any():
+            raise ValueError('CMGAN trains on batches of both RGB and IR images, whose data samples say `modality`.')
+        return FeatureStep(images, labels, is_rgb)
+
+    def reid_loss(self, step: FeatureStep) -> dict[str, Tensor]:
+        """alpha L_Tri + beta L_ID - gamma L_D; the discriminator is frozen here."""
+        output = self.reid(step.images, step.is_rgb)
+        step.features = output.vector.detach()
+        return {
+            'loss_id': self.loss_id(output.logits, step.labels),
+            'loss_tri': self.loss_tri(output.vector, step.labels, across=step.is_rgb),
+            'loss_gan': -self.gan_weight * self.modality_loss(output.vector, step),
+        }
+
+    def discriminator_loss(self, step: FeatureStep) -> dict[str, Tensor]:
+        """L_D, on the features that the ReID phase has made; made here where it did not run."""
+        if step.features is None:
+            with torch.no_grad():
+                step.features = self.reid(step.images, step.is_rgb).vector
+        return {'loss_modality': self.modality_loss(step.features, step)}
+
+    def modality_loss(self, features: Tensor, step: FeatureStep) -> Tensor:
+        """L_D of features (N, C): both phases have this one, with opposite signs."""
+        return self.loss_modality(self.discriminator(features), step.is_rgb.long())
+
+
+@MODELS.register_module()
+class ModalityDiscriminator(BaseModule):
+    """Says of a feature which modality its image has: fully connected layers with ReLUs between them.
+
+    Source: as above, 2048-1000-500-2; what is between the layers is not taken from there.
+
+    Args:
+        in_channels (int): Length of the feature.
+        hidden (Sequence[int]): Widths of the layers between. Defaults to (1000, 500).
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    def __init__(self, in_channels: int, hidden: Sequence[int] = (1000, 500), init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        layers = []
+        for width in hidden:
+            layers += [nn.Linear(in_channels, width), nn.ReLU(inplace=True)]
+            in_channels = width
+        self.layers = nn.Sequential(*layers, nn.Linear(in_channels, 2))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Args:
+            features (Tensor): (N, in_channels).
+
+        Returns:
+            Tensor: Logits of IR and RGB, (N, 2).
+        """
+        return self.layers(features)
