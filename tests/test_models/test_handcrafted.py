@@ -9,7 +9,6 @@ import torch
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
-from tsgan.models.rivals import handcrafted
 from tsgan.models.rivals.lomo import colour_bins, halved, retinex, row_maxima, siltp
 from tsgan.models.rivals.xqda import pair_covariances, xqda
 from tsgan.registry import HOOKS, MODELS
@@ -394,7 +393,7 @@ def test_no_more_than_so_many_images_of_an_identity_and_modality_are_described(m
 
 
 def test_several_processes_are_refused_where_there_is_a_metric_to_fit(make_model, monkeypatch):
-    monkeypatch.setattr(handcrafted, 'get_world_size', lambda: 2)
+    monkeypatch.setattr('tsgan.engine.hooks.get_world_size', lambda: 2)
     hook = HOOKS.build(dict(type='FitMetricHook'))
     hook.before_train(SimpleNamespace(model=make_model(metric=False)))
     with pytest.raises(RuntimeError, match='a metric is fitted in one process, and this training has 2'):
