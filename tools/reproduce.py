@@ -15,6 +15,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from tsgan.apis import common_options, is_tested, last_checkpoint, read_config
+from tsgan.apis import is_tested, last_checkpoint, read_config
 from tsgan.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,7 @@ TABLES = {
     'II': ('backbone', 'tsgan_od_single_ts', 'tsgan_od', 'tsgan_jd', 'tsgan_jd_rerank'),
     'III': ('teacher_ir', 'baseline_rgb'),
 }
-TITLES = {'I': 'rows of other systems', 'II': 'settings of TS-GAN', 'III': 'one modality'}
+TITLES = {'I': 'systems', 'II': 'settings of TS-GAN', 'III': 'one modality', '-': 'rows that the paper does not have'}
 SETTINGS = {
     'all_single': 'all-search, single-shot',
     'all_multi': 'all-search, multi-shot',
@@ -69,13 +70,36 @@ class Rows:
     def work_dir(self, row: str, seed: int) -> Path:
         return self.out / str(seed) / row
 
-    def common(self, row: str) -> list[str]:
-        return common_options(self.options, Config.fromfile(self.path(row)))
+    def is_there(self, row: str) -> bool:
+        return self.path(row.removesuffix(RERANKED)).is_file()
+
+    def taken(self, row: str) -> list[str]:
+        """The options whose entries this row's config has."""
+        cfg = Config.fromfile(self.path(row))
+        return [option for option in self.options if has_entry(cfg, option.split('=')[0])]
 
     def config(self, row: str) -> Config:
         if row not in self.configs:
-            self.configs[row] = read_config(str(self.path(row)), self.common(row))
+            self.configs[row] = read_config(str(self.path(row)), self.taken(row))
         return self.configs[row]
+
+    def check_options(self, rows: list[str]) -> None:
+        """Raises ValueError on an option that no row takes, that is not the user's, or that is not of the runs there."""
+        own = {'randomness.seed', *(key for row in rows for key in self.begins_with(row))}
+        for option in self.options:
+            if option.split('=')[0] in own:
+                raise ValueError(f'{option}: each row has its own, which is set here.')
+            if not any(option in self.taken(row) for row in rows):
+                raise ValueError(f'{option}: no config of {", ".join(rows)} has such an entry; write a config for it.')
+        note = self.out / 'options.json'
+        if note.is_file() and json.loads(note.read_text()) != self.options:
+            raise ValueError(
+                f'{self.out} holds runs with the options {json.loads(note.read_text())}: give another --work-dir.'
+            )
+
+    def note_options(self) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / 'options.json').write_text(json.dumps(self.options))
 
     def begins_with(self, row: str) -> dict[str, str]:
         """The rows whose networks this one begins with, by the option that takes their work dir."""
@@ -96,7 +120,7 @@ class Rows:
 
     def options_of(self, row: str, seed: int) -> list[str]:
         before = [f'{key}={self.work_dir(other, seed)}' for key, other in self.begins_with(row).items()]
-        return [f'randomness.seed={seed}', *before, *self.common(row)]
+        return [f'randomness.seed={seed}', *before, *self.taken(row)]
 
     def state(self, row: str, seed: int, tested: bool) -> str:
         """'there', 'to test' or 'to train'."""
@@ -131,22 +155,33 @@ class Campaign:
 
     def one(self, row: str, seed: int, before: list[Future]) -> bool:
         """Train and test one row; whether all went well."""
-        if not all(future.result() for future in before):
-            return self.say(row, seed, failed=f'not run: {", ".join(self.rows.begins_with(row).values())} failed')
+        start = time.time()
+        try:
+            error = self.make(row, seed, before)
+        except Exception as exception:  # whatever it is, the other rows go on
+            error = f'{type(exception).__name__}: {exception}'
+        return self.say(row, seed, time.time() - start, error)
+
+    def make(self, row: str, seed: int, before: list[Future]) -> str | None:
+        """Train and test one row as far as it is not there; what went wrong."""
+        state = self.rows.state(row, seed, row in self.tested)
+        if state == 'there':
+            return None
         work_dir, config = self.rows.work_dir(row, seed), str(self.rows.path(row))
         options = ['--work-dir', str(work_dir), '--cfg-options', *self.rows.options_of(row, seed)]
-        state = self.rows.state(row, seed, row in self.tested)
-        start = time.time()
-        error = None
         if state == 'to train':
+            if not all([future.result() for future in before]):
+                return f'not run: {" or ".join(self.rows.begins_with(row).values())} failed'
             error = self.call(work_dir / 'train.txt', 'train.py', config, '--resume', *options)
-        if not error and row in self.tested and state != 'there':
-            checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
-            results = ['--rerank', '--json', str(work_dir / 'results.json')]
-            error = self.call(work_dir / 'test.txt', 'test.py', config, checkpoint, *results, *options)
-        if error:
-            return self.say(row, seed, failed=error)
-        return self.say(row, seed, time.time() - start)
+            if error or row not in self.tested:
+                return error
+        checkpoint = last_checkpoint(work_dir, self.rows.config(row))
+        if not checkpoint:
+            return (
+                f'{work_dir} does not hold a training of {self.rows.config(row).train_cfg.max_epochs} epochs: remove it'
+            )
+        results = ['--rerank', '--json', str(work_dir / 'results.json')]
+        return self.call(work_dir / 'test.txt', 'test.py', config, str(checkpoint), *results, *options)
 
     def call(self, log: Path, tool: str, *arguments: str) -> str | None:
         """Run a command line of this folder, what it says going to ``log``; its last line if it fails."""
@@ -162,7 +197,7 @@ class Campaign:
             return f'{tool} ended with {code}: {lines[-1]} (all in {log})'
         return None
 
-    def say(self, row: str, seed: int, taken: float = 0.0, failed: str | None = None) -> bool:
+    def say(self, row: str, seed: int, taken: float, failed: str | None) -> bool:
         with self.lock:
             self.done += 1
             if failed:
@@ -171,6 +206,19 @@ class Campaign:
             what = f'FAILED, {failed}' if failed else f'{duration(taken)}' if taken > 1 else 'there'
             print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
         return not failed
+
+
+def has_entry(cfg: Config, key: str) -> bool:
+    """Whether a config has an entry of this dotted name."""
+    node = cfg
+    for part in key.split('.'):
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        elif isinstance(node, (dict, Config)) and part in node:
+            node = node[part]
+        else:
+            return False
+    return True
 
 
 def num_cores() -> int:
@@ -193,13 +241,12 @@ def estimate(cfg: Config) -> tuple[float, float]:
     train, test = (Runner.build_dataloader(loader, seed=0) for loader in (cfg.train_dataloader, cfg.test_dataloader))
     seconds = 0.0
     for loader, epochs in ((train, cfg.train_cfg.max_epochs), (test, 1)):
-        batches = iter(loader)
         model.train(loader is train)
-        for _ in range(2):  # the first warms up
-            start = time.time()
-            batch = next(batches)
+        start = time.time()
+        for batch in islice(loader, 2):  # the first warms up
+            before, start = start, time.time()
             _ = model.train_step(batch, wrapper) if loader is train else model.test_step(batch)
-        seconds += (time.time() - start) * len(loader) * epochs
+        seconds += (time.time() - before) / 2 * len(loader) * epochs
     states = sum(p.numel() for p in model.parameters() if p.requires_grad) * 8  # Adam's two, at most
     mib = (sum(t.numel() * t.element_size() for t in model.state_dict().values()) + states) / 2**20
     return seconds, mib
@@ -218,14 +265,17 @@ def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> No
                     known[row] = estimate(rows.config(row))
                 except Exception as error:  # no plan fails for one row
                     known[row] = None
-                    print(f'{row}: no estimate ({str(error).splitlines()[0]})', file=sys.stderr)
+                    print(f'{row}: no estimate ({type(error).__name__}: {error})', file=sys.stderr)
             if known[row]:
                 seconds, mib = seconds + known[row][0], mib + known[row][1]
                 text = f'{duration(known[row][0])} | {known[row][1]:.0f} MiB |'
             else:
                 text = '? | ? |'
         print(f'| {seed} | {row} | {state} | {text}', flush=True)
-    print(f'\none after the other about {duration(seconds)}, and {mib:.0f} MiB; from one step of each on this machine')
+    unknown = [row for row, found in known.items() if found is None]
+    left_out = f'; without {", ".join(unknown)}, of which nothing is known' if unknown else ''
+    print(f'\none after the other about {duration(seconds)}, and {mib:.0f} MiB{left_out}')
+    print('from two steps of each on this machine, with all phases of a model in each')
 
 
 def papers_numbers() -> dict[str, dict[str, dict[str, float]]]:
@@ -246,8 +296,9 @@ def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[st
     """Row -> setting -> metric -> (mean, standard deviation), with `seeds`, of the seeds that have results."""
     numbers = {}
     for row in wanted:
-        files = [rows.work_dir(row.removesuffix(RERANKED), seed) / 'results.json' for seed in seeds]
-        runs = [json.loads(file.read_text()) for file in files if file.is_file()]
+        network = row.removesuffix(RERANKED)
+        there = [rows.work_dir(network, seed) for seed in seeds if rows.state(network, seed, tested=True) == 'there']
+        runs = [json.loads((work_dir / 'results.json').read_text()) for work_dir in there]
         suffix = RERANKED if row.endswith(RERANKED) else ''
         for setting in SETTINGS:
             values = [run[setting + suffix] for run in runs if setting + suffix in run]
@@ -264,12 +315,16 @@ def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[st
 
 def markdown(data: str, measured: dict, paper: dict, failed: dict[tuple[str, int], str]) -> str:
     lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the paper's figures are on SYSU-MM01."]
-    for table, names in TABLES.items():
+    known = {row for names in TABLES.values() for row in names}
+    tables = TABLES | {'-': tuple(row for row in measured if row not in known)}
+    for table, names in tables.items():
         for setting, words in SETTINGS.items():
             shown = [row for row in names if setting in measured.get(row, {})]
-            if not shown or (table == 'II' and setting != 'all_single'):  # the paper's Table II has this setting only
+            if table == 'II' and setting in ('all_multi', 'indoor_single', 'indoor_multi'):  # not in the paper's
                 continue
-            lines += ['', f'**Table {table}, {TITLES[table]}: {words}**', '']
+            if not shown:
+                continue
+            lines += ['', f'**Table {table}, {TITLES[table]}: {words}**'.replace('Table -, ', ''), '']
             lines += [f'| row | seeds | {" | ".join(METRICS)} | the paper: {" / ".join(METRICS)} |']
             lines += ['|---' * (len(METRICS) + 3) + '|']
             for row in shown:
@@ -293,7 +348,7 @@ def draw(data: str, measured: dict, paper: dict, file: Path) -> None:
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    rows = [row for row in dict.fromkeys(TABLES['I'] + TABLES['II']) if 'all_single' in measured.get(row, {})]
+    rows = [row for row, settings in measured.items() if 'all_single' in settings]
     figure, axes = plt.subplots(1, 2, figsize=(11, 0.35 * len(rows) + 1.2), sharey=True, layout='constrained')
     for axis, metric in zip(axes, ('R1', 'mAP'), strict=True):
         means, stds = zip(*(measured[row]['all_single'][metric] for row in rows), strict=True)
@@ -326,29 +381,35 @@ def main() -> None:
     out = args.work_dir or Path('work_dirs/reproduce') / args.data
     rows = Rows(args.data, out, args.cfg_options)
     known = list(dict.fromkeys(row for names in TABLES.values() for row in names))
-    wanted = args.rows or [row for row in known if rows.path(row).is_file()]
-    missing = [row for row in wanted if not rows.path(row).is_file()]
-    if missing or args.seeds < 1 or args.jobs < 1:
-        there = ', '.join(row for row in known if rows.path(row).is_file())
-        sys.exit(f'expected seeds and jobs from 1, and rows that {args.data} has ({there}): not {", ".join(missing)}.')
+    wanted = args.rows or [row for row in known if rows.is_there(row)]
+    missing = [row for row in wanted if not rows.is_there(row)]
+    if missing:
+        there = ', '.join(row for row in known if rows.is_there(row))
+        sys.exit(f'expected rows that {args.data} has ({there}): not {", ".join(missing)}.')
+    if args.seeds < 1 or args.jobs < 1:
+        sys.exit(f'expected seeds and jobs from 1: not {args.seeds} and {args.jobs}.')
     trained = list(dict.fromkeys(row.removesuffix(RERANKED) for row in wanted))
     seeds, tested = list(range(args.seeds)), set(trained)
     tasks = [(row, seed) for seed in seeds for row in rows.with_all_before(trained)]
+    try:
+        rows.check_options(rows.with_all_before(trained))
+    except ValueError as error:
+        sys.exit(str(error))
     if args.dry_run:
         return print_plan(rows, tasks, tested)
 
+    rows.note_options()
     campaign = Campaign(rows, tested, args.jobs)
     campaign.run(tasks)
     measured, paper = measured_numbers(rows, wanted, seeds), papers_numbers()
     text = markdown(args.data, measured, paper, campaign.failed)
-    out.mkdir(parents=True, exist_ok=True)
     (out / 'tables.md').write_text(text)
     failed = [{'row': row, 'seed': seed, 'error': error} for (row, seed), error in campaign.failed.items()]
     content = {'data': args.data, 'measured': measured, 'paper': paper, 'failed': failed}
     (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
     if any('all_single' in settings for settings in measured.values()):
         draw(args.data, measured, paper, out / 'tables.png')
-    print(f'\n{text}\n{out}: tables.md, tables.json, tables.png')
+    print(f'\n{text}\n{out}: {", ".join(sorted(file.name for file in out.glob("tables.*")))}')
     sys.exit(bool(campaign.failed))
 
 

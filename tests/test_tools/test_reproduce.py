@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import os
+import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,7 +101,7 @@ def test_a_row_that_fails_is_reported_and_the_others_go_on(tool, capsys):
     assert tool.start(*ROWS) == 1
     text = (OUT / 'tables.md').read_text()
     assert '- seed 0, teacher_ir: train.py ended with 1: no such thing' in text
-    assert '- seed 0, tsgan_jd: not run: pretrain, teacher_ir failed' in text
+    assert '- seed 0, tsgan_jd: not run: pretrain or teacher_ir failed' in text
     assert '- seed 1, backbone: test.py ended with 1' in text
     assert '| baseline_rgb | 2 |' in text
     assert 'FAILED' in capsys.readouterr().out
@@ -118,10 +121,76 @@ def test_rows_side_by_side_keep_their_order_of_dependence(tool):
 
 
 def test_options_reach_the_rows_that_have_such_a_part(tool):
-    tool.start('--rows', 'tsgan_jd', '--seeds', '1', '--cfg-options', 'model.teacher.x=1', 'optim_wrapper.reid.y=2')
+    options = ['model.gan_weight=1', 'optim_wrapper.reid.optimizer.lr=2', 'param_scheduler.0.end=9']
+    tool.start('--rows', 'tsgan_jd', '--seeds', '1', '--cfg-options', *options)
     for name, row, _, options in tool.calls:
-        assert ('model.teacher.x' in options) == (row == 'tsgan_jd'), (name, row)
-        assert options['optim_wrapper.reid.y'] == '2'
+        assert ('model.gan_weight' in options) == (row == 'tsgan_jd'), (name, row)
+        assert options['optim_wrapper.reid.optimizer.lr'] == '2'
+        assert options['param_scheduler.0.end'] == '9'
+
+
+@pytest.mark.parametrize(
+    ('option', 'said'),
+    [
+        ('model.gan_wieght=1', 'no config of pretrain, teacher_ir, tsgan_jd has such an entry'),
+        ('train_dataloader.batch_sampler.num_pairs.x=1', 'no config of'),
+        ('randomness.seed=7', 'each row has its own'),
+        ('model.teacher.encoder.checkpoint=x.pth', 'each row has its own'),
+    ],
+)
+def test_an_option_that_no_row_takes_is_refused(tool, option, said):
+    assert said in tool.start('--rows', 'tsgan_jd', '--cfg-options', option)
+    assert tool.calls == []
+
+
+def test_other_options_do_not_take_over_what_is_there(tool):
+    tool.start(*ROWS, '--cfg-options', 'optim_wrapper.reid.optimizer.lr=2')
+    said = tool.start(*ROWS, '--cfg-options', 'optim_wrapper.reid.optimizer.lr=3')
+    assert "holds runs with the options ['optim_wrapper.reid.optimizer.lr=2']: give another --work-dir" in said
+    assert tool.calls == []
+
+
+def test_results_of_an_older_checkpoint_are_not_taken_for_the_new_ones(tool):
+    tool.start(*ROWS)
+    checkpoint = OUT / '0/backbone/epoch_10.pth'
+    os.utime(checkpoint, (time.time() + 60,) * 2)
+    tool.broken = (('test.py', 'backbone'),)
+    assert tool.start(*ROWS) == 1
+    assert '| backbone | 1 | 10.0 |' in (OUT / 'tables.md').read_text()  # seed 1's alone
+
+
+def test_a_file_cut_short_is_made_again(tool):
+    tool.start(*ROWS)
+    file = OUT / '1/backbone/results.json'
+    file.write_text(file.read_text()[:50])
+    assert tool.start(*ROWS) == 0
+    assert [call[:3] for call in tool.calls] == [('test.py', 'backbone', 1)]
+
+
+def test_whatever_happens_in_a_row_is_reported(tool, monkeypatch):
+    call = tool.Campaign.call
+
+    def full(self, log, name, config, *arguments):
+        if Path(config).stem == 'baseline_rgb':
+            raise OSError('disk full')
+        return call(self, log, name, config, *arguments)
+
+    monkeypatch.setattr(tool.Campaign, 'call', full)
+    assert tool.start(*ROWS) == 1
+    assert '- seed 0, baseline_rgb: OSError: disk full' in (OUT / 'tables.md').read_text()
+
+
+def test_what_is_there_needs_nothing_that_it_began_with(tool):
+    tool.start(*ROWS)
+    shutil.rmtree(OUT / '0/pretrain')
+    tool.broken = (('train.py', 'pretrain'),)
+    tool.start(*ROWS)
+    assert 'seed 0, backbone' not in (OUT / 'tables.md').read_text()
+
+
+def test_rows_that_the_paper_does_not_have_are_shown_too(tool):
+    assert tool.start('--rows', 'tsgan_jd_sum', '--seeds', '1') == 0
+    assert '**rows that the paper does not have: all-search, single-shot**' in (OUT / 'tables.md').read_text()
 
 
 def test_rows_that_are_not_there_are_refused_by_name(tool):

@@ -81,7 +81,7 @@ def test_two_ranks_train_the_two_streams_even_if_one_of_them_has_no_image(
 
 
 def test_a_checkpoint_of_one_stream_is_not_tested_as_two(pretrained, test, tmp_path):
-    with pytest.raises(AssertionError, match='does not hold the ReID network of .*two_stream.py'):
+    with pytest.raises(AssertionError, match='does not hold the network of .*two_stream.py'):
         test('rivals/two_stream', pretrained / 'epoch_1.pth', '--work-dir', tmp_path)
 
 

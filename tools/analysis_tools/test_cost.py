@@ -96,7 +96,7 @@ def main() -> None:
                 counts = f'{parameters_that_run(model, one) / 1e6:.2f} | {gflops}'
                 rows.append(f'| `{path}` | {modality.upper()} | {size[0]}x{size[1]} | {counts}')
                 timed.append(make_run(model, size, modality, args.batch_size))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f'error: {error}')
     for run in timed:
         run()  # whatever is done once

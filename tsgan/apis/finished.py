@@ -19,5 +19,8 @@ def is_tested(work_dir: Path, cfg: Config, rerank: bool) -> bool:
     file, checkpoint = work_dir / 'results.json', last_checkpoint(work_dir, cfg)
     if not checkpoint or not file.is_file() or file.stat().st_mtime < checkpoint.stat().st_mtime:
         return False
-    about = json.loads(file.read_text())['about']
+    try:
+        about = json.loads(file.read_text())['about']
+    except (ValueError, KeyError):  # not the whole of a file
+        return False
     return Path(about.get('checkpoint', '')).name == checkpoint.name and (about.get('rerank', False) or not rerank)

@@ -128,13 +128,15 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     """Put into the JSON of a test which model it is about.
 
     Raises:
-        RuntimeError: When the checkpoint does not hold the ReID network that the config describes, or was trained on
+        RuntimeError: When the checkpoint does not hold the network that the config tests, or was trained on
             another split: identities of this one's test are among those that it was trained on.
     """
     init_default_scope(cfg.default_scope)
     state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     found = {name.removeprefix('module.'): tensor.shape for name, tensor in state.get('state_dict', state).items()}
-    wanted = {f'reid.{name}': tensor.shape for name, tensor in MODELS.build(cfg.model.reid).state_dict().items()}
+    children = getattr(MODELS.get(cfg.model.type), 'TESTED', ('reid',))
+    states = {child: MODELS.build(cfg.model[child]).state_dict() for child in children}
+    wanted = {f'{child}.{name}': tensor.shape for child, state in states.items() for name, tensor in state.items()}
 
     def fits(name: str, shape: torch.Size) -> bool:
         # the classifier has no say in a test, and may be of other identities; a tensor without elements takes any shape
@@ -143,7 +145,7 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     wrong = [name for name, shape in wanted.items() if not fits(name, shape)]
     if wrong:
         raise RuntimeError(
-            f'{checkpoint} does not hold the ReID network of {cfg.filename}: {len(wrong)} of its tensors are not '
+            f'{checkpoint} does not hold the network of {cfg.filename}: {len(wrong)} of its tensors are not '
             f'there or have another shape, {wrong[0]} first.'
         )
     meta = state.get('meta', {})

@@ -29,6 +29,7 @@ def results_table(results: dict[str, dict]) -> str:
 def write_results(path: str, results: dict[str, dict], **about: object) -> None:
     """Writes results by setting as JSON, and beside them under `about` what more is to be said of them."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, 'w') as file:
-        json.dump({**results, 'about': about} if about else results, file, indent=2)
-        file.write('\n')
+    text = json.dumps({**results, 'about': about} if about else results, indent=2)
+    with open(f'{path}.part', 'w') as file:
+        file.write(f'{text}\n')
+    os.replace(f'{path}.part', path)  # an interruption leaves no half of a file

@@ -20,6 +20,7 @@ class AlternatingModel(BaseModel):
     """
 
     PHASES: Sequence[str] = ()
+    TESTED: Sequence[str] = ('reid',)  # the child modules that make the features of a test
 
     def __init__(self, data_preprocessor: dict, init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)

@@ -44,11 +44,19 @@ def fake_pairs(labels: Tensor, wrong_identity: bool) -> Tensor:
     Returns:
         Tensor: (3B, 2): (X'_I, f^{X'_I}), (X'_I, f^{X_I}), (X_I, f^{X'_I}); and B more with ``wrong_identity``:
         (X_I, f^{X_I} of another identity).
+
+    Raises:
+        ValueError: With ``wrong_identity``, when there is no other identity.
     """
     real = torch.arange(len(labels), device=labels.device)
     fake = real + len(labels)
     image, feature = [fake, fake, real], [fake, real, fake]
     if wrong_identity:
+        if (labels == labels[0]).all():
+            raise ValueError(
+                f'pairs of two identities need two of them among the {len(labels)} RGB-IR pairs of a batch: let it have '
+                'more identities (of AlignGAN, more gan_pairs than num_pairs of the batch sampler).'
+            )
         following = (real[:, None] + real[None]) % len(labels)  # (B, B): i, i + 1, ... around
         steps = (labels[:, None] != labels[following]).int().argmax(dim=1)  # to the next of another identity
         image.append(real)

@@ -24,7 +24,7 @@ class OneStreamResNet(ResNet):
     Source: Wu et al., "RGB-Infrared Cross-Modality Person Re-Identification", ICCV 2017.
 
     The weights of a ResNet on colour images fit, those of ImageNet and of this toolbox's own trainings: on a gray image
-    both then compute the same.
+    both then compute the same, but for what the channels' own means and standard deviations make of gray.
 
     Args:
         depth (int): 6 for the source's "ResNet-6", which is one BasicBlock a stage between stem and classifier, or any
