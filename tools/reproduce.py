@@ -84,7 +84,7 @@ class Rows:
         return self.configs[row]
 
     def check_options(self, rows: list[str]) -> None:
-        """Raises ValueError on an option that no row takes, that is not the user's, or that is not of the runs there."""
+        """Raises ValueError on an option that no row takes, that is set here, or that the runs there do not have."""
         own = {'randomness.seed', *(key for row in rows for key in self.begins_with(row))}
         for option in self.options:
             if option.split('=')[0] in own:
@@ -170,7 +170,7 @@ class Campaign:
         work_dir, config = self.rows.work_dir(row, seed), str(self.rows.path(row))
         options = ['--work-dir', str(work_dir), '--cfg-options', *self.rows.options_of(row, seed)]
         if state == 'to train':
-            if not all([future.result() for future in before]):
+            if not all(future.result() for future in before):
                 return f'not run: {" or ".join(self.rows.begins_with(row).values())} failed'
             error = self.call(work_dir / 'train.txt', 'train.py', config, '--resume', *options)
             if error or row not in self.tested:

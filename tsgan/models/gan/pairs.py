@@ -54,8 +54,8 @@ def fake_pairs(labels: Tensor, wrong_identity: bool) -> Tensor:
     if wrong_identity:
         if (labels == labels[0]).all():
             raise ValueError(
-                f'pairs of two identities need two of them among the {len(labels)} RGB-IR pairs of a batch: let it have '
-                'more identities (of AlignGAN, more gan_pairs than num_pairs of the batch sampler).'
+                f'pairs of two identities need two of them among {len(labels)} RGB-IR pairs: let the batch have more '
+                '(of AlignGAN, more gan_pairs than num_pairs of the batch sampler).'
             )
         following = (real[:, None] + real[None]) % len(labels)  # (B, B): i, i + 1, ... around
         steps = (labels[:, None] != labels[following]).int().argmax(dim=1)  # to the next of another identity
