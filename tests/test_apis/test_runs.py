@@ -114,3 +114,21 @@ def test_a_model_of_another_data_set_and_bare_weights_are_tested(small, tmp_path
     cfg = small(f'{tested}/backbone', **({} if split is None else {'split': split}))
     describe_tested(cfg, file)
     assert cfg.test_evaluator.tested.get('split') == split
+
+
+def test_all_that_a_test_runs_must_be_in_the_checkpoint(tmp_path):
+    cfg = load('synthetic/rivals/align_gan')  # whose generators run at test
+    file = save(cfg, tmp_path / 'a.pth')
+    describe_tested(cfg, file)
+    state = torch.load(file, weights_only=False)
+    state['state_dict'] = {name: t for name, t in state['state_dict'].items() if name.startswith('reid.')}
+    torch.save(state, file)
+    with pytest.raises(RuntimeError, match='a.pth does not hold the network of .*: .* generators'):
+        describe_tested(cfg, file)
+
+
+def test_tensors_of_another_shape_are_refused_but_for_the_classifier(small, tmp_path):
+    file = save(small(), tmp_path / 'a.pth')
+    describe_tested(small(**{'model.reid.head.num_classes': 5}), file)
+    with pytest.raises(RuntimeError, match='or have another shape, reid.encoder.backbone.conv1.weight first'):
+        describe_tested(small(**{'model.reid.encoder.backbone.in_channels': 1}), file)

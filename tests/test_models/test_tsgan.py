@@ -266,3 +266,9 @@ def test_generators_write_images_in_range_and_gray_where_asked(make_tsgan):
         fakes = model.generators(images, images)
         assert all(t.shape == images.shape and t.abs().max() <= 1 for t in fakes)
         assert torch.equal(fakes.fake_ir[:, 0], fakes.fake_ir[:, 1]) == gray
+
+
+def test_pairs_of_two_identities_are_refused_where_there_is_one():
+    with pytest.raises(ValueError, match='pairs of two identities need two of them among 4 RGB-IR pairs'):
+        fake_pairs(torch.tensor([3, 3, 3, 3]), wrong_identity=True)
+    assert len(fake_pairs(torch.tensor([3, 3, 3, 3]), wrong_identity=False)) == 12
