@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tsgan.models.alternating import gradient_norms
-from tsgan.models.tsgan import same_index_pairs
+from tsgan.models.gan import fake_pairs, same_index_pairs
 
 PHASES = ('generators', 'reid', 'discriminators')
 
