@@ -46,7 +46,7 @@ class ReIDBaseline(AlternatingModel):
         Raises:
             ValueError: When ``mode`` is another.
         """
-        feature = self.reid(inputs, rgb_mask(data_samples, inputs.device)).feature  # (N, C)
+        feature = self.features(inputs, data_samples)  # (N, C)
         if mode == 'tensor':
             return feature
         if mode == 'predict':
@@ -54,6 +54,10 @@ class ReIDBaseline(AlternatingModel):
                 sample.set_field(vector, 'feature', dtype=Tensor)
             return data_samples
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
+
+    def features(self, inputs: Tensor, data_samples: list[DataSample] | None) -> Tensor:
+        """What is compared at test, (N, 3, H, W) -> (N, C)."""
+        return self.reid(inputs, rgb_mask(data_samples, inputs.device)).feature
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> tuple[Tensor, Tensor, Tensor | None]:
         """The batch: images (N, 3, H, W), labels (N,), and which images are RGB, (N,)."""

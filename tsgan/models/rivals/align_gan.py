@@ -88,16 +88,18 @@ class AlignGAN(ReIDBaseline):
         self.gan_pairs = gan_pairs
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'):
+    def features(self, inputs: Tensor, data_samples: list[DataSample] | None) -> Tensor:
         """Features of images: RGB ones are translated first; an image and its mirror image are added up.
 
         Args:
             inputs (Tensor): (N, 3, H, W) in [-1, 1], of the generators' size.
             data_samples (list[DataSample], optional): One for each image, with its ``modality``.
-            mode (str): 'tensor' for the features (N, C), 'predict' for the data samples with ``feature`` (C,) set.
+
+        Returns:
+            Tensor: (N, C).
 
         Raises:
-            ValueError: When a modality is not known, or ``mode`` is another.
+            ValueError: When a modality is not known.
         """
         is_rgb = rgb_mask(data_samples, inputs.device)
         if is_rgb is None:
@@ -108,14 +110,7 @@ class AlignGAN(ReIDBaseline):
         if is_rgb.any():
             images[is_rgb] = unwrapped(self.generators).to_ir(inputs[is_rgb])
         images = self.resized(images)
-        feature = self.reid(images).feature + self.reid(images.flip(dims=[3])).feature  # (N, C)
-        if mode == 'tensor':
-            return feature
-        if mode == 'predict':
-            for sample, vector in zip(data_samples, feature, strict=True):
-                sample.set_field(vector, 'feature', dtype=Tensor)
-            return data_samples
-        raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
+        return self.reid(images).feature + self.reid(images.flip(dims=[3])).feature
 
     def encode(self, ir: Tensor) -> ReIDOutput:
         """What the ReID network makes of IR images, real or fake, (N, 3, H, W)."""

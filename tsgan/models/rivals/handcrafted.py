@@ -79,7 +79,7 @@ class HandcraftedReID(AlternatingModel):
         self.max_images = max_images
         self.forget()
 
-    forward = ReIDBaseline.forward
+    forward, features = ReIDBaseline.forward, ReIDBaseline.features
 
     def forget(self) -> None:
         """Drop the descriptors that were kept."""
