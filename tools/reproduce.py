@@ -62,7 +62,7 @@ class Rows:
 
     def __init__(self, data: str, out: Path, options: list[str]):
         self.folder, self.out, self.options = ROOT / 'configs' / CONFIGS[data], out, options
-        self.configs: dict[str, Config] = {}  # read once
+        self.configs: dict[str, tuple[list[str], Config]] = {}  # read once
 
     def path(self, row: str) -> Path:
         return self.folder / f'{row}.py'
@@ -75,12 +75,16 @@ class Rows:
 
     def taken(self, row: str) -> list[str]:
         """The options whose entries this row's config has."""
-        cfg = Config.fromfile(self.path(row))
-        return [option for option in self.options if has_entry(cfg, option.split('=')[0])]
+        return self._read(row)[0]
 
     def config(self, row: str) -> Config:
+        return self._read(row)[1]
+
+    def _read(self, row: str) -> tuple[list[str], Config]:
         if row not in self.configs:
-            self.configs[row] = read_config(str(self.path(row)), self.taken(row))
+            plain = Config.fromfile(self.path(row))
+            taken = [option for option in self.options if has_entry(plain, option.split('=')[0])]
+            self.configs[row] = taken, read_config(str(self.path(row)), taken)
         return self.configs[row]
 
     def check_options(self, rows: list[str]) -> None:

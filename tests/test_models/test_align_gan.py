@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from module_states import moved, state
 
 from tsgan.models.gan import same_index_pairs
 from tsgan.registry import HOOKS, MODELS
@@ -46,14 +47,6 @@ def model(make_model):
 @pytest.fixture
 def step(model, make_batch):
     return model.make_step(**model.data_preprocessor(make_batch(), True))
-
-
-def state(module):
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(before, module):
-    return {name for name, tensor in module.state_dict().items() if not torch.equal(before[name], tensor)}
 
 
 def resized(images):

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.config import Config
+from module_states import moved, state
 
 from tsgan.registry import HOOKS, MODELS
 
@@ -24,14 +25,6 @@ def model():
 @pytest.fixture
 def step(model, make_batch):
     return model.make_step(**model.data_preprocessor(make_batch(), True))
-
-
-def state(module):
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(before, module):
-    return {name for name, tensor in module.state_dict().items() if not torch.equal(before[name], tensor)}
 
 
 def told_apart(model, step):

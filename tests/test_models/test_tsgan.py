@@ -1,19 +1,11 @@
 import pytest
 import torch
+from module_states import moved, state
 
 from tsgan.models.alternating import gradient_norms
 from tsgan.models.gan import fake_pairs, same_index_pairs
 
 PHASES = ('generators', 'reid', 'discriminators')
-
-
-def state(module):
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(before, module):
-    after = module.state_dict()
-    return {name for name in before if not torch.equal(before[name], after[name])}
 
 
 def is_statistic(name):
