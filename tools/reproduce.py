@@ -405,6 +405,8 @@ def main() -> None:
     rows.note_options()
     campaign = Campaign(rows, tested, args.jobs)
     campaign.run(tasks)
+    taken = duration(time.time() - campaign.start)
+    print(f'{len(tasks)} trainings and their tests, {args.jobs} at a time on {num_cores()} cores: {taken}')
     measured, paper = measured_numbers(rows, wanted, seeds), papers_numbers()
     text = markdown(args.data, measured, paper, campaign.failed)
     (out / 'tables.md').write_text(text)
