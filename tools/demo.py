@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tsgan.apis import SETTINGS, papers_numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path('data/synthetic')
@@ -28,12 +29,6 @@ TRAININGS = {  # config in configs/synthetic: what it trains, options
     'tsgan_jd_sum': ('TS-GAN, joint discriminator, all teacher-student losses', [START, TEACHER]),
 }
 EPOCHS = 10  # of each, in configs/_base_/schedules/reid_synthetic.py
-SETTINGS = {
-    'all_single': 'all-search, single-shot',
-    'all_multi': 'all-search, multi-shot',
-    'indoor_single': 'indoor-search, single-shot',
-    'indoor_multi': 'indoor-search, multi-shot',
-}
 # one log line of a training: Epoch(train)  [3][20/50]  lr: ...  eta: 0:01:23
 PROGRESS = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*?eta: ([\d:]+)')
 
@@ -87,28 +82,17 @@ def train(name: str, log: Path) -> Path:
     return checkpoint
 
 
-def papers_numbers() -> dict[str, dict[str, float]]:
-    """Setting -> the paper's R1, R10, R20 and mAP on SYSU-MM01, from configs/metafile.yml; re-ranked ones likewise."""
-    models = {m['Name']: m for m in yaml.safe_load((ROOT / 'configs/metafile.yml').read_text())['Models']}
-    numbers = {}
-    for model, suffix in (('tsgan_jd', ''), ('tsgan_jd_rerank', '_rerank')):
-        for result in models[model]['Results']:
-            for key, words in SETTINGS.items():
-                if words in result['Dataset']:
-                    numbers[key + suffix] = {m.split()[0]: value for m, value in result['Metrics'].items()}
-    return numbers
-
-
 def table(results: dict[str, dict]) -> str:
     """Table I for the synthetic set, with the paper's figures on SYSU-MM01 beside it."""
     measured, printed = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP'), ('R1', 'R10', 'R20', 'mAP')
     head = f'{"":<40}{"measured here, synthetic data, %":^44}   {"the paper, SYSU-MM01, %":^28}'
     lines = [head, f'{"":<40}' + ''.join(f'{m:>7}' for m in measured) + '     ' + ''.join(f'{m:>7}' for m in printed)]
-    paper = papers_numbers()
+    paper = papers_numbers(ROOT / 'configs/metafile.yml')
     for suffix, label in (('', ''), ('_rerank', ', re-ranked')):
-        for key, words in SETTINGS.items():
+        for key, printed_row in paper[f'tsgan_jd{suffix}'].items():
             row = ''.join(f'{results[key + suffix][m]:7.1f}' for m in measured)
-            lines.append(f'{words + label:<40}{row}     ' + ''.join(f'{paper[key + suffix][m]:7.1f}' for m in printed))
+            beside = ''.join(f'{printed_row[m]:7.1f}' for m in printed)
+            lines.append(f'{SETTINGS[key] + label:<40}{row}     {beside}')
     return '\n'.join(lines)
 
 

@@ -18,37 +18,28 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
-import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from tsgan.apis import is_tested, last_checkpoint, read_config
+from tsgan.apis import (
+    SETTINGS,
+    TABLES,
+    draw_tables,
+    is_tested,
+    last_checkpoint,
+    over_seeds,
+    papers_numbers,
+    read_config,
+    tables_markdown,
+)
 from tsgan.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
 RERANKED = '_rerank'  # such a row is the network of the row without it, re-ranked
-RIVALS = ('hog', 'lomo_xqda', 'two_stream', 'one_stream', 'zero_padding', 'cmgan', 'distance_based', 'align_gan')
-TABLES = {
-    'I': (*(f'rivals/{name}' for name in RIVALS), 'tsgan_jd', 'tsgan_jd_rerank'),
-    'II': ('backbone', 'tsgan_od_single_ts', 'tsgan_od', 'tsgan_jd', 'tsgan_jd_rerank'),
-    'III': ('teacher_ir', 'baseline_rgb'),
-}
-TITLES = {'I': 'systems', 'II': 'settings of TS-GAN', 'III': 'one modality', '-': 'rows that the paper does not have'}
-SETTINGS = {
-    'all_single': 'all-search, single-shot',
-    'all_multi': 'all-search, multi-shot',
-    'indoor_single': 'indoor-search, single-shot',
-    'indoor_multi': 'indoor-search, multi-shot',
-    'ir_to_rgb': 'IR to RGB',
-    'rgb_to_ir': 'RGB to IR',
-    'single_modality': 'within one modality',
-}
-METRICS = ('R1', 'R10', 'R20', 'mAP')
 
 
 class Rows:
@@ -282,88 +273,21 @@ def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> No
     print('from two steps of each on this machine, with all phases of a model in each')
 
 
-def papers_numbers() -> dict[str, dict[str, dict[str, float]]]:
-    """Row -> setting -> metric: what the paper prints for SYSU-MM01, from the metafiles."""
-    numbers = {}
-    for file in ('configs/metafile.yml', 'configs/rivals/metafile.yml'):
-        for model in yaml.safe_load((ROOT / file).read_text())['Models']:
-            row = model['Config'].removeprefix('configs/').removesuffix('.py')
-            for result in model.get('Results', []):
-                words = result['Dataset']
-                setting = next((key for key, text in SETTINGS.items() if text in words), 'single_modality')
-                paper = {key.split()[0]: value for key, value in result['Metrics'].items() if '(paper)' in key}
-                numbers.setdefault(row, {})[setting] = paper
-    return numbers
-
-
 def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[str, dict[str, dict]]:
-    """Row -> setting -> metric -> (mean, standard deviation), with `seeds`, of the seeds that have results."""
+    """Row -> mean and standard deviation of the seeds that have results; a re-ranked row has those of its network."""
     numbers = {}
     for row in wanted:
         network = row.removesuffix(RERANKED)
         there = [rows.work_dir(network, seed) for seed in seeds if rows.state(network, seed, tested=True) == 'there']
-        runs = [json.loads((work_dir / 'results.json').read_text()) for work_dir in there]
+        found = over_seeds([json.loads((work_dir / 'results.json').read_text()) for work_dir in there])
         suffix = RERANKED if row.endswith(RERANKED) else ''
-        for setting in SETTINGS:
-            values = [run[setting + suffix] for run in runs if setting + suffix in run]
-            if values:
-                numbers.setdefault(row, {})[setting] = {'seeds': len(values)} | {
-                    metric: (
-                        float(np.mean([run[metric] for run in values])),
-                        float(np.std([run[metric] for run in values], ddof=1)) if len(values) > 1 else None,
-                    )
-                    for metric in (*METRICS, 'R5', 'mINP')
-                }
+        numbers[row] = {setting: found[setting + suffix] for setting in SETTINGS if setting + suffix in found}
     return numbers
 
 
-def markdown(data: str, measured: dict, paper: dict, failed: dict[tuple[str, int], str]) -> str:
-    lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the paper's figures are on SYSU-MM01."]
-    known = {row for names in TABLES.values() for row in names}
-    tables = TABLES | {'-': tuple(row for row in measured if row not in known)}
-    for table, names in tables.items():
-        for setting, words in SETTINGS.items():
-            shown = [row for row in names if setting in measured.get(row, {})]
-            if table == 'II' and setting in ('all_multi', 'indoor_single', 'indoor_multi'):  # not in the paper's
-                continue
-            if not shown:
-                continue
-            lines += ['', f'**Table {table}, {TITLES[table]}: {words}**'.replace('Table -, ', ''), '']
-            lines += [f'| row | seeds | {" | ".join(METRICS)} | the paper: {" / ".join(METRICS)} |']
-            lines += ['|---' * (len(METRICS) + 3) + '|']
-            for row in shown:
-                numbers, printed = measured[row][setting], paper.get(row, {}).get(setting, {})
-                cells = ' | '.join(spread(*numbers[metric]) for metric in METRICS)
-                beside = ' / '.join(str(printed.get(metric, '-')) for metric in METRICS) if printed else '-'
-                lines.append(f'| {row} | {numbers["seeds"]} | {cells} | {beside} |')
-    if failed:
-        lines += ['', 'Failed:', '', *(f'- seed {seed}, {row}: {error}' for (row, seed), error in failed.items())]
-    return '\n'.join(lines) + '\n'
-
-
-def spread(mean: float, std: float | None) -> str:
-    return f'{mean:.1f}' if std is None else f'{mean:.1f} ± {std:.1f}'
-
-
-def draw(data: str, measured: dict, paper: dict, file: Path) -> None:
-    """R1 and mAP of all-search, single-shot: bars with standard deviations, the paper's figures as marks."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
-
-    rows = [row for row, settings in measured.items() if 'all_single' in settings]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 0.35 * len(rows) + 1.2), sharey=True, layout='constrained')
-    for axis, metric in zip(axes, ('R1', 'mAP'), strict=True):
-        means, stds = zip(*(measured[row]['all_single'][metric] for row in rows), strict=True)
-        axis.barh(rows, means, xerr=[std or 0 for std in stds], color='#7aa6c2', label=f'measured, {data}')
-        marks = [paper.get(row, {}).get('all_single', {}).get(metric, np.nan) for row in rows]
-        axis.plot(marks, rows, 'kd', label='the paper, SYSU-MM01')
-        axis.set_xlabel(f'{metric}, %, all-search, single-shot')
-    axes[0].invert_yaxis()
-    axes[0].legend(loc='lower right')
-    figure.savefig(file, dpi=120)
-    plt.close(figure)
+def failures(failed: dict[tuple[str, int], str]) -> str:
+    lines = ['', 'Failed:', '', *(f'- seed {seed}, {row}: {error}' for (row, seed), error in failed.items())]
+    return '\n'.join(lines) + '\n' if failed else ''
 
 
 def parse_args() -> argparse.Namespace:
@@ -407,14 +331,15 @@ def main() -> None:
     campaign.run(tasks)
     taken = duration(time.time() - campaign.start)
     print(f'{len(tasks)} trainings and their tests, {args.jobs} at a time on {num_cores()} cores: {taken}')
-    measured, paper = measured_numbers(rows, wanted, seeds), papers_numbers()
-    text = markdown(args.data, measured, paper, campaign.failed)
+    measured = measured_numbers(rows, wanted, seeds)
+    paper = papers_numbers(ROOT / 'configs/metafile.yml', ROOT / 'configs/rivals/metafile.yml')
+    text = tables_markdown(args.data, measured, paper) + failures(campaign.failed)
     (out / 'tables.md').write_text(text)
     failed = [{'row': row, 'seed': seed, 'error': error} for (row, seed), error in campaign.failed.items()]
     content = {'data': args.data, 'measured': measured, 'paper': paper, 'failed': failed}
     (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
     if any('all_single' in settings for settings in measured.values()):
-        draw(args.data, measured, paper, out / 'tables.png')
+        draw_tables(args.data, measured, paper, out / 'tables.png')
     print(f'\n{text}\n{out}: {", ".join(sorted(file.name for file in out.glob("tables.*")))}')
     sys.exit(bool(campaign.failed))
 

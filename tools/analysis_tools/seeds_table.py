@@ -1,6 +1,6 @@
 """Mean and standard deviation over seeds: ``python tools/analysis_tools/seeds_table.py work_dirs/seeds/*``.
 
-Each folder is one seed's; in it, each folder with a ``results.json`` is one row. Prints Markdown.
+Each folder is one seed's; in it, each folder with a ``results.json`` is one row, at whatever depth. Prints Markdown.
 """
 
 import argparse
@@ -10,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
+from tsgan.apis import mean_and_std, over_seeds, spread
+from tsgan.evaluation import METRIC_NAMES
 
 
-def read_results(seeds: list[Path]) -> dict[tuple[str, str], list[dict]]:
-    """(row, setting) -> that setting's numbers, one dict a seed."""
+def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
+    """Row -> its results, one dict a seed."""
     runs = {}
     for seed in seeds:
-        for file in sorted(seed.glob('*/results.json')):
-            for setting, numbers in json.loads(file.read_text()).items():
-                if setting != 'about':
-                    runs.setdefault((file.parent.name, setting), []).append(numbers)
+        for file in sorted(seed.rglob('results.json')):
+            runs.setdefault(file.parent.relative_to(seed).as_posix(), []).append(json.loads(file.read_text()))
     return runs
 
 
@@ -40,11 +39,6 @@ def read_scalars(seeds: list[Path], row: str, last: int) -> list[dict[str, float
     return runs
 
 
-def spread(values: list[float], digits: int = 1) -> str:
-    mean = f'{np.mean(values):.{digits}f}'
-    return f'{mean} ± {np.std(values, ddof=1):.{digits}f}' if len(values) > 1 else mean
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description='Mean and standard deviation over seeds, as Markdown')
     parser.add_argument('seeds', nargs='+', type=Path, help='one folder a seed')
@@ -54,25 +48,27 @@ def main() -> None:
 
     runs = read_results(args.seeds)
     if not runs:
-        sys.exit(f'no results.json in any */ of {", ".join(map(str, args.seeds))}: test a model there first.')
-    print('| row | setting | seeds | ' + ' | '.join(METRICS) + ' |')
-    print('|---' * (len(METRICS) + 3) + '|')
-    for (row, setting), numbers in sorted(runs.items(), key=lambda run: (args.settings + [run[0][1]]).index(run[0][1])):
-        if setting in args.settings:
-            values = ' | '.join(spread([run[metric] for run in numbers]) for metric in METRICS)
-            print(f'| {row} | {setting} | {len(numbers)} | {values} |')
+        sys.exit(f'no results.json below {", ".join(map(str, args.seeds))}: test a model there first.')
+    measured = {row: over_seeds(results) for row, results in runs.items()}
+    print('| row | setting | seeds | ' + ' | '.join(METRIC_NAMES) + ' |')
+    print('|---' * (len(METRIC_NAMES) + 3) + '|')
+    for setting in args.settings:
+        for row, found in sorted(measured.items()):
+            if setting in found:
+                values = ' | '.join(spread(*found[setting][metric]) for metric in METRIC_NAMES)
+                print(f'| {row} | {setting} | {found[setting]["seeds"]} | {values} |')
     if args.losses:
-        for row in sorted({row for row, _ in runs}):
+        for row in sorted(runs):
             scalars = read_scalars(args.seeds, row, last=3)
             terms = [name for name in (scalars[0] if scalars else {}) if name.startswith('reid/loss_')]
             if terms:
                 print(f'\n{row}\n\n| term | value | gradient norm |\n|---|---|---|')
             for name in terms:
-                gradient = name.replace('loss_', 'grad_loss_')
-                print(
-                    f'| {name} | {spread([run[name] for run in scalars], 3)} '
-                    f'| {spread([run[gradient] for run in scalars], 3)} |'
+                value, gradient = (
+                    spread(*mean_and_std([run[key] for run in scalars]), digits=3)
+                    for key in (name, name.replace('loss_', 'grad_loss_'))
                 )
+                print(f'| {name} | {value} | {gradient} |')
 
 
 if __name__ == '__main__':

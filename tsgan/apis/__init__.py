@@ -12,8 +12,11 @@ from .runs import (
     use_amp,
 )
 from .splits import average_splits
+from .tables import SETTINGS, TABLES, draw_tables, mean_and_std, over_seeds, papers_numbers, spread, tables_markdown
 
 __all__ = [
+    'SETTINGS',
+    'TABLES',
     'add_run_arguments',
     'average_splits',
     'build_runner',
@@ -22,9 +25,15 @@ __all__ = [
     'continue_from',
     'default_work_dir',
     'describe_tested',
+    'draw_tables',
     'is_tested',
     'last_checkpoint',
     'load_config',
+    'mean_and_std',
+    'over_seeds',
+    'papers_numbers',
     'read_config',
+    'spread',
+    'tables_markdown',
     'use_amp',
 ]

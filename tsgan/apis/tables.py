@@ -1,0 +1,124 @@
+"""The paper's tables: what it prints, what was measured over seeds, and the two beside each other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from tsgan.evaluation import METRIC_NAMES
+
+RIVALS = ('hog', 'lomo_xqda', 'two_stream', 'one_stream', 'zero_padding', 'cmgan', 'distance_based', 'align_gan')
+TABLES = {  # rows: configs by their path below configs/, without .py
+    'I': (*(f'rivals/{name}' for name in RIVALS), 'tsgan_jd', 'tsgan_jd_rerank'),
+    'II': ('backbone', 'tsgan_od_single_ts', 'tsgan_od', 'tsgan_jd', 'tsgan_jd_rerank'),
+    'III': ('teacher_ir', 'baseline_rgb'),
+}
+TITLES = {'I': 'systems', 'II': 'settings of TS-GAN', 'III': 'one modality'}
+SETTINGS = {
+    'all_single': 'all-search, single-shot',
+    'all_multi': 'all-search, multi-shot',
+    'indoor_single': 'indoor-search, single-shot',
+    'indoor_multi': 'indoor-search, multi-shot',
+    'ir_to_rgb': 'IR to RGB',
+    'rgb_to_ir': 'RGB to IR',
+    'single_modality': 'within one modality',
+}
+PRINTED = ('R1', 'R10', 'R20', 'mAP')  # by the paper
+
+Numbers = dict[str, dict[str, dict]]  # row -> setting -> metric -> number, or (mean, standard deviation)
+
+
+def papers_numbers(*metafiles: str | Path) -> Numbers:
+    """What the paper prints for SYSU-MM01: row -> setting -> metric, from the metafiles of ``configs/``."""
+    numbers = {}
+    for file in metafiles:
+        for model in yaml.safe_load(Path(file).read_text(encoding='utf-8'))['Models']:
+            row = model['Config'].removeprefix('configs/').removesuffix('.py')
+            for result in model.get('Results', []):
+                words = result['Dataset']
+                setting = next((key for key, text in SETTINGS.items() if text in words), 'single_modality')
+                paper = {key.split()[0]: value for key, value in result['Metrics'].items() if '(paper)' in key}
+                numbers.setdefault(row, {})[setting] = paper
+    return numbers
+
+
+def over_seeds(runs: Sequence[dict[str, dict]]) -> dict[str, dict]:
+    """Mean and standard deviation (sample) over trainings.
+
+    Args:
+        runs (Sequence[dict[str, dict]]): For each seed, what `evaluate` returns, or the JSON of `tools/test.py`.
+
+    Returns:
+        dict[str, dict]: Setting -> ``seeds``, in how many it is; and metric -> (mean, standard deviation), %, the
+        latter None where there is one.
+    """
+    found = {}
+    for setting in dict.fromkeys(name for run in runs for name in run if name != 'about'):
+        values = [run[setting] for run in runs if setting in run]
+        found[setting] = {'seeds': len(values)}
+        found[setting] |= {metric: mean_and_std([value[metric] for value in values]) for metric in METRIC_NAMES}
+    return found
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation; None for that of a single value."""
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def spread(mean: float, std: float | None, digits: int = 1) -> str:
+    return f'{mean:.{digits}f}' if std is None else f'{mean:.{digits}f} ± {std:.{digits}f}'
+
+
+def tables_markdown(data: str, measured: Numbers, paper: Numbers) -> str:
+    """Tables I, II and III, and one of the rows that the paper does not have; each setting that was measured.
+
+    Args:
+        data (str): Name of the data set that was measured on.
+        measured (Numbers): Row -> what `over_seeds` returns.
+        paper (Numbers): What `papers_numbers` returns.
+    """
+    lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the paper's figures are on SYSU-MM01."]
+    known = {row for names in TABLES.values() for row in names}
+    others = tuple(row for row in measured if row not in known)
+    for table, names in {**TABLES, '': others}.items():
+        title = f'Table {table}, {TITLES[table]}' if table else 'rows that the paper does not have'
+        for setting, words in SETTINGS.items():
+            if table == 'II' and setting in ('all_multi', 'indoor_single', 'indoor_multi'):  # not in the paper's
+                continue
+            shown = [row for row in names if setting in measured.get(row, {})]
+            if not shown:
+                continue
+            lines += ['', f'**{title}: {words}**', '']
+            lines += [f'| row | seeds | {" | ".join(PRINTED)} | the paper: {" / ".join(PRINTED)} |']
+            lines += ['|---' * (len(PRINTED) + 3) + '|']
+            for row in shown:
+                numbers, printed = measured[row][setting], paper.get(row, {}).get(setting, {})
+                cells = ' | '.join(spread(*numbers[metric]) for metric in PRINTED)
+                beside = ' / '.join(str(printed.get(metric, '-')) for metric in PRINTED) if printed else '-'
+                lines.append(f'| {row} | {numbers["seeds"]} | {cells} | {beside} |')
+    return '\n'.join(lines) + '\n'
+
+
+def draw_tables(data: str, measured: Numbers, paper: Numbers, file: str | Path) -> None:
+    """R1 and mAP of all-search, single-shot: bars with standard deviations, the paper's figures as marks.
+
+    Rows without that setting are left out; arguments as of :func:`tables_markdown`.
+    """
+    import matplotlib
+
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
+    rows = [row for row, settings in measured.items() if 'all_single' in settings]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 0.35 * len(rows) + 1.2), sharey=True, layout='constrained')
+    for axis, metric in zip(axes, ('R1', 'mAP'), strict=True):
+        means, stds = zip(*(measured[row]['all_single'][metric] for row in rows), strict=True)
+        axis.barh(rows, means, xerr=[std or 0 for std in stds], color='#7aa6c2', label=f'measured, {data}')
+        marks = [paper.get(row, {}).get('all_single', {}).get(metric, np.nan) for row in rows]
+        axis.plot(marks, rows, 'kd', label='the paper, SYSU-MM01')
+        axis.set_xlabel(f'{metric}, %, all-search, single-shot')
+    axes[0].invert_yaxis()
+    axes[0].legend(loc='lower right')
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
