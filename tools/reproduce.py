@@ -13,16 +13,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from itertools import islice
+from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from tsgan.apis import (
     SETTINGS,
@@ -225,7 +229,7 @@ def duration(seconds: float) -> str:
 
 
 def estimate(cfg: Config) -> tuple[float, float]:
-    """Seconds that training and test would take on this machine, from one step of each, and MiB of the checkpoint."""
+    """Seconds that the batches of training and test would take on this machine, and MiB of the checkpoint."""
     cfg = cfg.copy()
     init_default_scope(cfg.default_scope)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -234,43 +238,53 @@ def estimate(cfg: Config) -> tuple[float, float]:
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False)
     train, test = (Runner.build_dataloader(loader, seed=0) for loader in (cfg.train_dataloader, cfg.test_dataloader))
-    seconds = 0.0
-    for loader, epochs in ((train, cfg.train_cfg.max_epochs), (test, 1)):
-        model.train(loader is train)
-        start = time.time()
-        for batch in islice(loader, 2):  # the first warms up
-            before, start = start, time.time()
-            _ = model.train_step(batch, wrapper) if loader is train else model.test_step(batch)
-        seconds += (time.time() - before) / 2 * len(loader) * epochs
+    model.train()
+    seconds = seconds_a_batch(lambda batch: model.train_step(batch, wrapper), train) * len(train)
+    seconds *= cfg.train_cfg.max_epochs
+    if getattr(model.reid, 'metric', None) is not None:
+        model.reid.metric = None  # there is none before a training has fitted it
+    model.eval()
+    seconds += seconds_a_batch(model.test_step, test) * len(test)
     states = sum(p.numel() for p in model.parameters() if p.requires_grad) * 8  # Adam's two, at most
     mib = (sum(t.numel() * t.element_size() for t in model.state_dict().values()) + states) / 2**20
     return seconds, mib
 
 
+def seconds_a_batch(step: Callable[[dict], object], loader: DataLoader) -> float:
+    """Median of three, loading included, after one to warm up. A loader of fewer batches gives them again."""
+    taken, batches = [], cycle(loader)
+    for _ in range(4):
+        start = time.time()
+        step(next(batches))
+        taken.append(time.time() - start)
+    return median(taken[1:])
+
+
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
     """What would run, and how long and large it would be."""
-    known, seconds, mib = {}, 0.0, 0.0
+    MMLogger.get_instance('mmengine', log_level='WARNING')  # building models says much
+    states = {(row, seed): rows.state(row, seed, row in tested) for row, seed in tasks}
+    to_train = list(dict.fromkeys(row for (row, _), state in states.items() if state == 'to train'))
+    known: dict[str, tuple[float, float]] = {}
+    for row in to_train:
+        print(f'looking at {row}', file=sys.stderr)
+        try:
+            known[row] = estimate(rows.config(row))
+        except Exception as error:  # no plan fails for one row
+            print(f'{row}: no estimate ({type(error).__name__}: {error})', file=sys.stderr)
+
     print('| seed | row | state | time, about | checkpoint |\n|---|---|---|---|---|')
-    for row, seed in tasks:
-        state = rows.state(row, seed, row in tested)
-        text = '- | - |'
+    seconds = mib = 0.0
+    for (row, seed), state in states.items():
+        text = '- | -'
         if state == 'to train':
-            if row not in known:
-                try:
-                    known[row] = estimate(rows.config(row))
-                except Exception as error:  # no plan fails for one row
-                    known[row] = None
-                    print(f'{row}: no estimate ({type(error).__name__}: {error})', file=sys.stderr)
-            if known[row]:
-                seconds, mib = seconds + known[row][0], mib + known[row][1]
-                text = f'{duration(known[row][0])} | {known[row][1]:.0f} MiB |'
-            else:
-                text = '? | ? |'
-        print(f'| {seed} | {row} | {state} | {text}', flush=True)
-    unknown = [row for row, found in known.items() if found is None]
+            text = f'{duration(known[row][0])} | {known[row][1]:.0f} MiB' if row in known else '? | ?'
+            seconds, mib = (total + own for total, own in zip((seconds, mib), known.get(row, (0, 0)), strict=True))
+        print(f'| {seed} | {row} | {state} | {text} |')
+    unknown = [row for row in to_train if row not in known]
     left_out = f'; without {", ".join(unknown)}, of which nothing is known' if unknown else ''
     print(f'\none after the other about {duration(seconds)}, and {mib:.0f} MiB{left_out}')
-    print('from two steps of each on this machine, with all phases of a model in each')
+    print('from three batches of each on this machine; starting, fitting a metric and ranking come on top')
 
 
 def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[str, dict[str, dict]]:

@@ -37,6 +37,12 @@ def workshop(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope='session')
+def command_line():
+    """Runs a command: ``command_line([...], cwd)``."""
+    return run
+
+
 def run(command, cwd, fails=False):
     """Run a command on the CPU, and check that it ends as expected.
 

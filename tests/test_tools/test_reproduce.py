@@ -196,3 +196,38 @@ def test_rows_that_the_paper_does_not_have_are_shown_too(tool):
 def test_rows_that_are_not_there_are_refused_by_name(tool):
     assert 'not rivals/nothing' in tool.start('--rows', 'rivals/nothing')
     assert tool.calls == []
+
+
+def test_a_plan_lists_what_would_run_with_time_and_disk_and_runs_nothing(tool, monkeypatch, capsys):
+    tool.start(*ROWS[:-1], '1')
+    tool.calls.clear()
+    shutil.rmtree(OUT / '0/baseline_rgb')
+
+    def estimate(cfg):
+        if Path(cfg.filename).stem == 'teacher_ir':
+            raise OSError('no data')
+        return 90.0, 12.0
+
+    monkeypatch.setattr(tool, 'estimate', estimate)
+    monkeypatch.setattr(sys, 'argv', ['reproduce.py', *ROWS, '--dry-run'])
+    tool.main()
+    assert not tool.calls and not (OUT / '1').exists()
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert '| 0 | backbone | there | - | - |' in lines
+    assert '| 0 | baseline_rgb | to train | 0:01:30 | 12 MiB |' in lines
+    assert '| 1 | teacher_ir | to train | ? | ? |' in lines and 'teacher_ir: no estimate (OSError: no data)' in said.err
+    # of seed 0 one row, of seed 1 four
+    assert 'about 0:07:30, and 60 MiB; without teacher_ir, of which nothing is known' in said.out
+
+
+@pytest.mark.parametrize('row', ['backbone', 'rivals/hog', 'rivals/lomo_xqda'])
+def test_every_kind_of_row_is_estimated_from_a_few_of_its_batches(tool, workshop, monkeypatch, row):
+    monkeypatch.chdir(workshop)
+    size = ['model.reid.encoder.backbone.base_channels=16', 'model.reid.head.in_channels=128']
+    cfg = tool.read_config(str(ROOT / f'configs/synthetic/{row}.py'), size if row == 'backbone' else [])
+    if row == 'backbone':
+        cfg.model.reid.encoder.checkpoint = None
+        cfg.train_dataloader.batch_size = 8
+    seconds, mib = tool.estimate(cfg)
+    assert seconds > 0 and (mib > 1) == (row == 'backbone')
