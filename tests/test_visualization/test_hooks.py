@@ -132,9 +132,10 @@ def test_translation_grid_leaves_a_model_without_generators_alone(runner, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-# RankedListHook: 3 RGB gallery images and one IR query of each of 2 identities. Features are unit vectors at an angle.
+# RankedListHook: 3 RGB gallery images and one IR query of each of 2 identities. Features are vectors at an angle.
 ANGLES = {'query': [0, 90], 'gallery': [5, 20, 60, 89, 40, 1]}
 IDENTITIES = {'query': [1, 2], 'gallery': [1, 2, 2, 2, 1, 1]}
+LENGTHS = np.array([7, 7, 12, 7, 7, 7, 7, 7], np.float32)
 GRAY = [10, 20, 100, 110, 120, 130, 140, 150]  # of each image, queries first
 
 
@@ -142,7 +143,7 @@ GRAY = [10, 20, 100, 110, 120, 130, 140, 150]  # of each image, queries first
 def evaluated(runner, tmp_path):
     angles = np.deg2rad(ANGLES['query'] + ANGLES['gallery'])
     features = SimpleNamespace(
-        feats=7 * np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
+        feats=LENGTHS[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
         pids=np.array(IDENTITIES['query'] + IDENTITIES['gallery']),
         camids=np.array([3, 3, 1, 1, 1, 1, 1, 2]),
     )
@@ -154,10 +155,12 @@ def evaluated(runner, tmp_path):
     def exclude(table, query, gallery):
         return (table.camids[query] == 3)[:, None] & (table.camids[gallery] == 2)
 
-    def make(exclude=exclude):
+    def make(exclude=exclude, normalize=True):
         setting = SimpleNamespace(trials=[(np.arange(2), np.arange(2, 8))], exclude=exclude)
         protocol = SimpleNamespace(settings=lambda table: {'first': setting})
-        metric = SimpleNamespace(protocol=protocol, last=SimpleNamespace(features=features, img_paths=paths))
+        metric = SimpleNamespace(
+            protocol=protocol, normalize=normalize, last=SimpleNamespace(features=features, img_paths=paths)
+        )
         runner.val_evaluator = runner.test_evaluator = SimpleNamespace(metrics=[object(), metric])
         return runner
 
@@ -195,6 +198,12 @@ def test_ranked_list_orders_by_distance_and_leaves_out_what_is_excluded(evaluate
 def test_ranked_list_without_exclusions_and_with_few_ranks(evaluated, tmp_path):
     RankedListHook(topk=2).after_val_epoch(evaluated(exclude=None), {})
     assert drawn(tmp_path, rows=2, ranks=2) == {10: [(150, GREEN), (100, GREEN)], 20: [(130, GREEN), (120, GREEN)]}
+
+
+def test_ranked_list_orders_as_they_are_the_features_that_the_metric_takes_so(evaluated, tmp_path):
+    RankedListHook(topk=3).after_val_epoch(evaluated(exclude=None, normalize=False), {})
+    # from the query at 0 degrees, the image at 5 is 5.1 away, as it is longer; those at 1, 20 and 40 are 0.1, 2.4, 4.8
+    assert [value for value, _ in drawn(tmp_path, rows=2, ranks=3)[10]] == [150, 110, 140]
 
 
 def test_ranked_list_draws_queries_that_have_a_match_only(evaluated, tmp_path):

@@ -82,8 +82,9 @@ class RankedListHook(Hook):
 
     What is drawn is what was measured: the first trial of the protocol's first setting, with its gallery and its
     exclusions, before any re-ranking. The queries are a random choice among those that have a match, the same in every
-    epoch. Under an image stand its identity, its camera and its distance from the query (Euclidean, features of unit
-    length: 0 to 2). The picture goes to the visualizer, and the newest one to ``<work_dir>/ranked_list.jpg``.
+    epoch. Under an image stand its identity, its camera and its Euclidean distance from the query (0 to 2 where the
+    metric brings features to unit length). The picture goes to the visualizer, and the newest one to
+    ``<work_dir>/ranked_list.jpg``.
 
     Args:
         num_queries (int): Rows of the picture. Defaults to 4.
@@ -112,7 +113,7 @@ class RankedListHook(Hook):
             return
         features, paths = metric.last.features, metric.last.img_paths
         setting = next(iter(metric.protocol.settings(features).values()))
-        queries, ranked, distances = self._rank(features, setting)
+        queries, ranked, distances = self._rank(features, setting, metric.normalize)
 
         def images(rows: np.ndarray) -> list[np.ndarray]:
             return [mmcv.imread(paths[row], channel_order='rgb') for row in rows]
@@ -132,12 +133,13 @@ class RankedListHook(Hook):
         )
         _publish(runner, 'ranked_list', picture, step)
 
-    def _rank(self, features, setting) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    def _rank(self, features, setting, normalize: bool) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
         """Rank the first trial's gallery for some of its queries.
 
         Args:
             features (FeatureTable): All test images.
             setting (Setting): One setting of the protocol.
+            normalize (bool): Whether features are compared at unit length.
 
         Returns:
             tuple: Rows of the queries, (Q,); for each the rows of its best gallery images, (topk,) or fewer; and
@@ -150,7 +152,10 @@ class RankedListHook(Hook):
         valid = query[match.any(axis=1)]
         query = np.random.default_rng(self.seed).permutation(valid)[: self.num_queries]
 
-        squared = 2 - 2 * _unit_length(features.feats[query]) @ _unit_length(features.feats[gallery]).T  # (Q, G)
+        a, b = (features.feats[rows].astype(np.float64) for rows in (query, gallery))  # (Q, D), (G, D)
+        if normalize:
+            a, b = _unit_length(a), _unit_length(b)
+        squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T  # (Q, G)
         if setting.exclude:
             squared[setting.exclude(features, query, gallery)] = np.inf
         order = np.argsort(squared, axis=1, kind='stable')[:, : self.topk]
