@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 from statistics import median
 
 import torch
+from filelock import FileLock, Timeout
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
@@ -142,15 +143,25 @@ class Campaign:
         self.rows, self.tested, self.jobs = rows, tested, jobs
         self.failed: dict[tuple[str, int], str] = {}
         self.done, self.lock, self.start = 0, threading.Lock(), time.time()
+        self.running: set[subprocess.Popen] = set()
+        self.stopped = False
 
     def run(self, tasks: list[tuple[str, int]]) -> None:
         """Run (row, seed) of each task; those that a row begins with come before it."""
         self.total = len(tasks)
         futures: dict[tuple[str, int], Future] = {}
-        with ThreadPoolExecutor(self.jobs) as pool:  # takes tasks in order: what a task waits for has begun before it
+        pool = ThreadPoolExecutor(self.jobs)  # takes tasks in order: what a task waits for has begun before it
+        try:
             for row, seed in tasks:
                 before = [futures[other, seed] for other in self.rows.begins_with(row).values()]
                 futures[row, seed] = pool.submit(self.one, row, seed, before)
+            wait(futures.values())
+        finally:  # an interruption, or all is done
+            with self.lock:
+                self.stopped = True
+                for process in list(self.running):
+                    process.terminate()
+            pool.shutdown(cancel_futures=True)
 
     def one(self, row: str, seed: int, before: list[Future]) -> bool:
         """Train and test one row; whether all went well."""
@@ -190,7 +201,13 @@ class Campaign:
             env['OMP_NUM_THREADS'] = str(max(1, num_cores() // self.jobs))
         with log.open('a') as file:
             command = [sys.executable, str(Path(__file__).with_name(tool)), *arguments]
-            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=env).returncode
+            with self.lock:
+                if self.stopped:
+                    return 'stopped'
+                process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=env)
+                self.running.add(process)
+            code = process.wait()
+            self.running.discard(process)
         if code:
             lines = log.read_text().strip().splitlines() or ['it said nothing']
             return f'{tool} ended with {code}: {lines[-1]} (all in {log})'
@@ -198,6 +215,8 @@ class Campaign:
 
     def say(self, row: str, seed: int, taken: float, failed: str | None) -> bool:
         with self.lock:
+            if self.stopped:  # that it failed then says nothing
+                return False
             self.done += 1
             if failed:
                 self.failed[row, seed] = failed
@@ -299,9 +318,19 @@ def measured_numbers(rows: Rows, wanted: list[str], seeds: list[int]) -> dict[st
     return numbers
 
 
-def failures(failed: dict[tuple[str, int], str]) -> str:
-    lines = ['', 'Failed:', '', *(f'- seed {seed}, {row}: {error}' for (row, seed), error in failed.items())]
-    return '\n'.join(lines) + '\n' if failed else ''
+def write_tables(data: str, out: Path, measured: dict[str, dict], failed: dict[tuple[str, int], str]) -> None:
+    """Prints the tables, and writes them as Markdown, JSON and a plot."""
+    paper = papers_numbers(ROOT / 'configs/metafile.yml', ROOT / 'configs/rivals/metafile.yml')
+    text = tables_markdown(data, measured, paper)
+    if failed:
+        text += '\nFailed:\n\n' + ''.join(f'- seed {seed}, {row}: {why}\n' for (row, seed), why in failed.items())
+    (out / 'tables.md').write_text(text)
+    content = {'data': data, 'measured': measured, 'paper': paper}
+    content['failed'] = [{'row': row, 'seed': seed, 'error': why} for (row, seed), why in failed.items()]
+    (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
+    if any('all_single' in settings for settings in measured.values()):
+        draw_tables(data, measured, paper, out / 'tables.png')
+    print(f'\n{text}\n{out}: {", ".join(sorted(file.name for file in out.glob("tables.*")))}')
 
 
 def parse_args() -> argparse.Namespace:
@@ -341,20 +370,17 @@ def main() -> None:
         return print_plan(rows, tasks, tested)
 
     rows.note_options()
-    campaign = Campaign(rows, tested, args.jobs)
-    campaign.run(tasks)
+    try:
+        with FileLock(out / '.lock', timeout=0):
+            campaign = Campaign(rows, tested, args.jobs)
+            campaign.run(tasks)
+    except Timeout:
+        sys.exit(f'another reproduce.py is at work in {out}: wait for it, or give another --work-dir.')
+    except KeyboardInterrupt:
+        sys.exit('stopped; the same command goes on from here.')
     taken = duration(time.time() - campaign.start)
     print(f'{len(tasks)} trainings and their tests, {args.jobs} at a time on {num_cores()} cores: {taken}')
-    measured = measured_numbers(rows, wanted, seeds)
-    paper = papers_numbers(ROOT / 'configs/metafile.yml', ROOT / 'configs/rivals/metafile.yml')
-    text = tables_markdown(args.data, measured, paper) + failures(campaign.failed)
-    (out / 'tables.md').write_text(text)
-    failed = [{'row': row, 'seed': seed, 'error': error} for (row, seed), error in campaign.failed.items()]
-    content = {'data': args.data, 'measured': measured, 'paper': paper, 'failed': failed}
-    (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
-    if any('all_single' in settings for settings in measured.values()):
-        draw_tables(args.data, measured, paper, out / 'tables.png')
-    print(f'\n{text}\n{out}: {", ".join(sorted(file.name for file in out.glob("tables.*")))}')
+    write_tables(args.data, out, measured_numbers(rows, wanted, seeds), campaign.failed)
     sys.exit(bool(campaign.failed))
 
 

@@ -4,6 +4,8 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -231,3 +233,25 @@ def test_every_kind_of_row_is_estimated_from_a_few_of_its_batches(tool, workshop
         cfg.train_dataloader.batch_size = 8
     seconds, mib = tool.estimate(cfg)
     assert seconds > 0 and (mib > 1) == (row == 'backbone')
+
+
+def test_an_interruption_ends_what_runs_begins_nothing_more_and_goes_on_from_there(workshop, tmp_path):
+    command = [sys.executable, ROOT / 'tools/reproduce.py', '--seeds', '1', '--work-dir', tmp_path]
+    command += ['--rows', 'rivals/hog', 'rivals/lomo_xqda']
+    env = dict(os.environ, CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1', PYTHONUNBUFFERED='1')
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=workshop, env=env, **pipes)
+    log = tmp_path / '0/rivals/hog/train.txt'
+    while not (log.is_file() and 'mmengine' in log.read_text()):  # the first row trains
+        assert process.poll() is None
+        time.sleep(0.1)
+    second = subprocess.run(command, cwd=workshop, env=env, capture_output=True, text=True)
+    assert f'another reproduce.py is at work in {tmp_path}' in second.stderr
+    process.send_signal(signal.SIGINT)  # to it alone
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1 and said.splitlines()[-1] == 'stopped; the same command goes on from here.'
+    assert 'FAILED' not in said and 'Traceback' not in said
+    assert not (tmp_path / '0/rivals/lomo_xqda').exists()
+    assert not list(tmp_path.glob('tables.*'))
+    with pytest.raises(ProcessLookupError):  # nobody is left
+        os.killpg(process.pid, 0)
