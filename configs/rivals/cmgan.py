@@ -1,5 +1,6 @@
 # Table I: cmGAN (Dai et al. 2018), triplets across the modalities, and a discriminator of modalities on the features.
-# Length of the training and batch are not the source's, nor what lies between the discriminator's layers.
+# Not the source's: length of the training, batch and mining, augmentation, the network's last stride, and what lies
+# between the discriminator's layers.
 _base_ = ['../_base_/datasets/sysu_mm01.py', '../_base_/models/cmgan_resnet50.py', '../_base_/default_runtime.py']
 
 optim_wrapper = dict(

@@ -39,10 +39,10 @@ def formula():
 
 def hog_by_loops(gray):
     """Dalal and Triggs: 9 unsigned orientations of 20 degrees, cells of 8 x 8, blocks of 2 x 2 cells, L2-Hys at 0.2."""
-    roots, cells = np.sqrt(gray.astype(float)), np.zeros((gray.shape[0] // 8, gray.shape[1] // 8, 9))
+    gray, cells = gray.astype(float), np.zeros((gray.shape[0] // 8, gray.shape[1] // 8, 9))
     for y, x in itertools.product(range(gray.shape[0]), range(gray.shape[1])):
-        dy = roots[y + 1, x] - roots[y - 1, x] if 0 < y < gray.shape[0] - 1 else 0.0
-        dx = roots[y, x + 1] - roots[y, x - 1] if 0 < x < gray.shape[1] - 1 else 0.0
+        dy = gray[y + 1, x] - gray[y - 1, x] if 0 < y < gray.shape[0] - 1 else 0.0
+        dx = gray[y, x + 1] - gray[y, x - 1] if 0 < x < gray.shape[1] - 1 else 0.0
         cells[y // 8, x // 8, int(np.degrees(np.arctan2(dy, dx)) % 180 // 20) % 9] += np.hypot(dy, dx) / 64
     blocks = []
     for y, x in itertools.product(range(cells.shape[0] - 1), range(cells.shape[1] - 1)):

@@ -180,9 +180,17 @@ def test_pairs_of_equation_5(make_tsgan):
     assert [tuple(p) for p in model.fake_pairs(labels).tolist()] == expected
     model.wrong_identity_pairs = True
     extra = [tuple(p) for p in model.fake_pairs(labels).tolist()[12:]]
-    assert [image for image, _ in extra] == [0, 1, 2, 3]
-    assert all(labels[i] != labels[j] for i, j in extra)
-    assert len({j for _, j in extra}) > 1
+    assert extra == [(0, 2), (1, 3), (2, 0), (3, 1)]
+
+
+def test_wrong_identities_take_every_map_once_where_they_can_and_any_other_where_not():
+    labels = torch.arange(4).repeat_interleave(4)
+    wrong = fake_pairs(labels, wrong_identity=True)[3 * 16 :]
+    assert wrong.tolist() == [[i, (i + 4) % 16] for i in range(16)]
+    for labels in ([7, 7, 7, 1], [0, 1, 0, 2, 2], [0, 0, 1]):
+        wrong = fake_pairs(torch.tensor(labels), wrong_identity=True)[3 * len(labels) :].tolist()
+        assert [i for i, _ in wrong] == list(range(len(labels)))
+        assert all(labels[i] != labels[j] for i, j in wrong)
 
 
 def test_joint_discriminator_can_see_the_middle_map(make_tsgan, make_batch, make_optim_wrapper):

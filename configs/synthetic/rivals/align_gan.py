@@ -18,7 +18,11 @@ model = dict(
 train_dataloader = dict(batch_size=64)  # 16 identities x 2 pairs x 2 modalities
 auto_scale_lr = dict(base_batch_size=64)
 optim_wrapper = dict(
-    reid=dict(optimizer=dict(lr=1e-2), paramwise_cfg=dict(custom_keys=dict(encoder=dict(lr_mult=0.1)))),
+    reid=dict(
+        optimizer=dict(lr=1e-2),
+        # at the full rate, Adam sends all images to one embedding
+        paramwise_cfg=dict(custom_keys=dict(encoder=dict(lr_mult=0.1), embedding=dict(lr_mult=0.1))),
+    ),
     warmup_discriminators={{_base_.gan_optim}},
 )
 # 4 epochs of features, of IR images alone; 2 of pixels; 6 of both

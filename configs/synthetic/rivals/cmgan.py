@@ -7,5 +7,6 @@ _base_ = [
     '../../_base_/default_runtime.py',
 ]
 model = dict(reid={{_base_.student}}, discriminator=dict(in_channels=256, hidden=(125, 63)))
-optim_wrapper = dict(discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3)))
+# ten times the network's rate, as the source has it
+optim_wrapper = dict(discriminator=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=2e-2)))
 custom_hooks = [dict(type='AlternatingPhasesHook', phases=['reid', dict(name='discriminator', every=5)])]

@@ -43,7 +43,7 @@ def fake_pairs(labels: Tensor, wrong_identity: bool) -> Tensor:
 
     Returns:
         Tensor: (3B, 2): (X'_I, f^{X'_I}), (X'_I, f^{X_I}), (X_I, f^{X'_I}); and B more with ``wrong_identity``:
-        (X_I, f^{X_I} of another identity).
+        (X_I, f^{X_I} of another identity), each map once where identities have equally many pairs, side by side.
 
     Raises:
         ValueError: With ``wrong_identity``, when there is no other identity.
@@ -58,7 +58,9 @@ def fake_pairs(labels: Tensor, wrong_identity: bool) -> Tensor:
                 '(of AlignGAN, more gan_pairs than num_pairs of the batch sampler).'
             )
         following = (real[:, None] + real[None]) % len(labels)  # (B, B): i, i + 1, ... around
-        steps = (labels[:, None] != labels[following]).int().argmax(dim=1)  # to the next of another identity
+        differ = labels[:, None] != labels[following]
+        whole = differ.all(dim=0)  # a step of so many has every image meet another identity, and takes every map once
+        steps = whole.int().argmax() if whole.any() else differ.int().argmax(dim=1)  # else each the next that differs
         image.append(real)
         feature.append((real + steps) % len(labels))
     return torch.stack([torch.cat(image), torch.cat(feature)], dim=1)

@@ -245,6 +245,10 @@ class AlignGANHead(BaseModule):
             nn.LeakyReLU(0.1, inplace=True),
         )
         self.classifier = nn.Linear(embedding_channels, num_classes)
+        # the source's: a batch norm follows the bottleneck, and the larger its weights, the smaller a step for them
+        nn.init.kaiming_normal_(self.bottleneck[1].weight, mode='fan_out')
+        nn.init.zeros_(self.bottleneck[1].bias)
+        nn.init.normal_(self.bottleneck[2].weight, mean=1.0, std=0.02)
         nn.init.normal_(self.classifier.weight, std=0.001)
         nn.init.zeros_(self.classifier.bias)
 

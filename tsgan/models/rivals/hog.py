@@ -8,11 +8,11 @@ from tsgan.registry import MODELS
 
 @MODELS.register_module()
 class HOG(nn.Module):
-    """Histograms of oriented gradients of the gray image, as Dalal and Triggs (CVPR 2005) set them for pedestrians.
+    """Histograms of oriented gradients (Dalal and Triggs, CVPR 2005) of the gray image, computed by scikit-image.
 
-    Square-root gamma, 9 unsigned orientations, cells of 8 x 8 pixels, blocks of 2 x 2 cells in steps of a cell, L2-Hys;
-    scikit-image computes them. Unlike the paper it shares no votes between neighbouring cells or orientations, and
-    weighs all pixels of a block alike. Has no parameters.
+    9 unsigned orientations, cells of 8 x 8 pixels, blocks of 2 x 2 cells in steps of a cell, L2-Hys, no gamma. Unlike
+    the paper's, votes are not shared between neighbouring cells or orientations, and all pixels of a block weigh alike.
+    Has no parameters.
     """
 
     def forward(self, image: np.ndarray) -> np.ndarray:
@@ -27,4 +27,4 @@ class HOG(nn.Module):
         """
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         settings = dict(orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), block_norm='L2-Hys')
-        return hog(gray, transform_sqrt=True, **settings).astype(np.float32)
+        return hog(gray, **settings).astype(np.float32)
