@@ -20,8 +20,8 @@ auto_scale_lr = dict(base_batch_size=64)
 optim_wrapper = dict(
     reid=dict(
         optimizer=dict(lr=1e-2),
-        # at the full rate, Adam sends all images to one embedding
-        paramwise_cfg=dict(custom_keys=dict(encoder=dict(lr_mult=0.1), embedding=dict(lr_mult=0.1))),
+        # at a tenth or more, all images soon share one embedding
+        paramwise_cfg=dict(custom_keys=dict(encoder=dict(lr_mult=0.1), embedding=dict(lr_mult=0.01))),
     ),
     warmup_discriminators={{_base_.gan_optim}},
 )
