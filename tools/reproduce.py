@@ -366,6 +366,9 @@ def main() -> None:
         rows.check_options(rows.with_all_before(trained))
     except ValueError as error:
         sys.exit(str(error))
+    data_root = Path(rows.config(trained[0]).data_root)
+    if not data_root.is_dir() and any(rows.state(row, seed, row in tested) != 'there' for row, seed in tasks):
+        sys.exit(f'{data_root} is not there: docs/data.md says what belongs there, or `data_root=DIR` where it lies.')
     if args.dry_run:
         return print_plan(rows, tasks, tested)
 
@@ -380,7 +383,9 @@ def main() -> None:
         sys.exit('stopped; the same command goes on from here.')
     taken = duration(time.time() - campaign.start)
     print(f'{len(tasks)} trainings and their tests, {args.jobs} at a time on {num_cores()} cores: {taken}')
-    write_tables(args.data, out, measured_numbers(rows, wanted, seeds), campaign.failed)
+    # somebody's own data in that layout go by their folder's name
+    own = any(option.startswith('data_root=') for option in args.cfg_options)
+    write_tables(str(data_root) if own else args.data, out, measured_numbers(rows, wanted, seeds), campaign.failed)
     sys.exit(bool(campaign.failed))
 
 

@@ -54,6 +54,7 @@ def tool(monkeypatch, tmp_path):
 
     monkeypatch.setattr(module.Campaign, 'call', call)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / 'data/synthetic').mkdir(parents=True)
     module.start = start
     return module
 
@@ -255,3 +256,16 @@ def test_an_interruption_ends_what_runs_begins_nothing_more_and_goes_on_from_the
     assert not list(tmp_path.glob('tables.*'))
     with pytest.raises(ProcessLookupError):  # nobody is left
         os.killpg(process.pid, 0)
+
+
+def test_data_that_are_not_there_are_one_sentence_before_anything_runs(tool):
+    said = tool.start('--data', 'sysu-mm01', '--rows', 'backbone')
+    assert said.startswith('data/SYSU-MM01 is not there: docs/data.md') and not tool.calls
+    assert tool.start('--rows', 'backbone', '--cfg-options', 'data_root=mine').startswith('mine is not there')
+
+
+def test_tables_name_the_folder_of_other_data(tool, tmp_path):
+    (tmp_path / 'mine').mkdir()
+    assert not tool.start('--rows', 'backbone', '--seeds', '1', '--cfg-options', 'data_root=mine')
+    assert (OUT / 'tables.md').read_text().startswith('Measured here on mine, ')
+    assert tool.calls[-1][-1]['data_root'] == 'mine'

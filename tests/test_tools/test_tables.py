@@ -38,7 +38,7 @@ def test_the_demo_reads_progress_off_a_training_log():
 
 def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
     for seed, value in ((0, 10.0), (1, 14.0)):
-        folder = tmp_path / str(seed) / 'backbone'
+        folder = tmp_path / str(seed) / 'rivals' / 'hog'
         (folder / 'run' / 'vis_data').mkdir(parents=True)
         row = dict.fromkeys(METRICS, value)
         (folder / 'results.json').write_text(json.dumps({'all_single': row, 'all_multi': row, 'about': {}}))
@@ -48,6 +48,6 @@ def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
     tool = ROOT / 'tools/analysis_tools/seeds_table.py'
     command = [sys.executable, tool, tmp_path / '0', tmp_path / '1', '--losses']
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert lines[2] == '| backbone | all_single | 2 | ' + ' | '.join(['12.0 ± 2.8'] * 6) + ' |'
+    assert lines[2] == '| rivals/hog | all_single | 2 | ' + ' | '.join(['12.0 ± 2.8'] * 6) + ' |'
     assert not any('all_multi' in line for line in lines)
     assert lines[-1] == '| reid/loss_id | 12.000 ± 2.828 | 6.000 ± 1.414 |'
