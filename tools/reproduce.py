@@ -3,12 +3,15 @@
 Trains what is missing, tests it without and with re-ranking, and prints Tables I, II and III with mean and standard
 deviation over seeds beside the paper's numbers. What is there is used again, so the same command goes on where it
 stopped. A row that fails is reported, and the others go on. ``tables.md``, ``tables.json`` and ``tables.png`` come to
-lie in the work dir, each training and test in a folder of its own below it, with all that it said.
+lie in the work dir, each training and test in a folder of its own below it, with all that it said. Nothing compares
+what is there with a config that has changed since: remove the row's folders to have it made again.
 """
 
 import argparse
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -66,8 +69,10 @@ class Rows:
     def work_dir(self, row: str, seed: int) -> Path:
         return self.out / str(seed) / row
 
-    def is_there(self, row: str) -> bool:
-        return self.path(row.removesuffix(RERANKED)).is_file()
+    def names(self) -> set[str]:
+        """All rows of this data set."""
+        files = [*self.folder.glob('*.py'), *self.folder.glob('rivals/*.py')]
+        return {file.relative_to(self.folder).with_suffix('').as_posix() for file in files}
 
     def taken(self, row: str) -> list[str]:
         """The options whose entries this row's config has."""
@@ -91,15 +96,15 @@ class Rows:
                 raise ValueError(f'{option}: each row has its own, which is set here.')
             if not any(option in self.taken(row) for row in rows):
                 raise ValueError(f'{option}: no config of {", ".join(rows)} has such an entry; write a config for it.')
-        note = self.out / 'options.json'
-        if note.is_file() and json.loads(note.read_text()) != self.options:
-            raise ValueError(
-                f'{self.out} holds runs with the options {json.loads(note.read_text())}: give another --work-dir.'
-            )
 
     def note_options(self) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / 'options.json').write_text(json.dumps(self.options))
+        """Say beside the runs which options they have. Raises ValueError where there are runs with others."""
+        note = self.out / 'options.json'
+        if any(self.out.glob('*/**/last_checkpoint')) and note.is_file():
+            noted = json.loads(note.read_text(encoding='utf-8'))
+            if sorted(noted) != sorted(self.options):
+                raise ValueError(f'{self.out} holds runs with the options {noted}: give another --work-dir.')
+        note.write_text(json.dumps(self.options), encoding='utf-8')
 
     def begins_with(self, row: str) -> dict[str, str]:
         """The rows whose networks this one begins with, by the option that takes their work dir."""
@@ -142,13 +147,14 @@ class Campaign:
     def __init__(self, rows: Rows, tested: set[str], jobs: int):
         self.rows, self.tested, self.jobs = rows, tested, jobs
         self.failed: dict[tuple[str, int], str] = {}
-        self.done, self.lock, self.start = 0, threading.Lock(), time.time()
+        self.done, self.made, self.lock, self.start = 0, 0, threading.Lock(), time.time()
         self.running: set[subprocess.Popen] = set()
         self.stopped = False
 
     def run(self, tasks: list[tuple[str, int]]) -> None:
         """Run (row, seed) of each task; those that a row begins with come before it."""
         self.total = len(tasks)
+        self.to_make = {task for task in tasks if self.rows.state(*task, task[0] in self.tested) != 'there'}
         futures: dict[tuple[str, int], Future] = {}
         pool = ThreadPoolExecutor(self.jobs)  # takes tasks in order: what a task waits for has begun before it
         try:
@@ -165,14 +171,15 @@ class Campaign:
 
     def one(self, row: str, seed: int, before: list[Future]) -> bool:
         """Train and test one row; whether all went well."""
+        wait(before)
         start = time.time()
         try:
-            error = self.make(row, seed, before)
+            error = self.make(row, seed)
         except Exception as exception:  # whatever it is, the other rows go on
             error = f'{type(exception).__name__}: {exception}'
         return self.say(row, seed, time.time() - start, error)
 
-    def make(self, row: str, seed: int, before: list[Future]) -> str | None:
+    def make(self, row: str, seed: int) -> str | None:
         """Train and test one row as far as it is not there; what went wrong."""
         state = self.rows.state(row, seed, row in self.tested)
         if state == 'there':
@@ -180,8 +187,10 @@ class Campaign:
         work_dir, config = self.rows.work_dir(row, seed), str(self.rows.path(row))
         options = ['--work-dir', str(work_dir), '--cfg-options', *self.rows.options_of(row, seed)]
         if state == 'to train':
-            if not all(future.result() for future in before):
-                return f'not run: {" or ".join(self.rows.begins_with(row).values())} failed'
+            begun = self.rows.begins_with(row).values()
+            missing = [name for name in begun if self.rows.state(name, seed, tested=False) == 'to train']
+            if missing:
+                return f'not run: {" and ".join(missing)} failed'
             error = self.call(work_dir / 'train.txt', 'train.py', config, '--resume', *options)
             if error or row not in self.tested:
                 return error
@@ -198,8 +207,8 @@ class Campaign:
         log.parent.mkdir(parents=True, exist_ok=True)
         env = dict(os.environ)
         if self.jobs > 1:
-            env['OMP_NUM_THREADS'] = str(max(1, num_cores() // self.jobs))
-        with log.open('a') as file:
+            env.setdefault('OMP_NUM_THREADS', str(max(1, num_cores() // self.jobs)))
+        with log.open('a', encoding='utf-8') as file:
             command = [sys.executable, str(Path(__file__).with_name(tool)), *arguments]
             with self.lock:
                 if self.stopped:
@@ -209,7 +218,7 @@ class Campaign:
             code = process.wait()
             self.running.discard(process)
         if code:
-            lines = log.read_text().strip().splitlines() or ['it said nothing']
+            lines = log.read_text(encoding='utf-8', errors='replace').strip().splitlines() or ['it said nothing']
             return f'{tool} ended with {code}: {lines[-1]} (all in {log})'
         return None
 
@@ -218,9 +227,10 @@ class Campaign:
             if self.stopped:  # that it failed then says nothing
                 return False
             self.done += 1
+            self.made += (row, seed) in self.to_make
             if failed:
                 self.failed[row, seed] = failed
-            left = (time.time() - self.start) / self.done * (self.total - self.done)
+            left = (time.time() - self.start) / max(self.made, 1) * (len(self.to_make) - self.made)
             what = f'FAILED, {failed}' if failed else f'{duration(taken)}' if taken > 1 else 'there'
             print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
         return not failed
@@ -248,7 +258,7 @@ def duration(seconds: float) -> str:
 
 
 def estimate(cfg: Config) -> tuple[float, float]:
-    """Seconds that the batches of training and test would take on this machine, and MiB of the checkpoint."""
+    """Seconds that the batches of training and test would take on this machine, and MiB of the checkpoints."""
     cfg = cfg.copy()
     init_default_scope(cfg.default_scope)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -266,6 +276,7 @@ def estimate(cfg: Config) -> tuple[float, float]:
     seconds += seconds_a_batch(model.test_step, test) * len(test)
     states = sum(p.numel() for p in model.parameters() if p.requires_grad) * 8  # Adam's two, at most
     mib = (sum(t.numel() * t.element_size() for t in model.state_dict().values()) + states) / 2**20
+    mib *= cfg.default_hooks.checkpoint.max_keep_ckpts
     return seconds, mib
 
 
@@ -292,7 +303,7 @@ def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> No
         except Exception as error:  # no plan fails for one row
             print(f'{row}: no estimate ({type(error).__name__}: {error})', file=sys.stderr)
 
-    print('| seed | row | state | time, about | checkpoint |\n|---|---|---|---|---|')
+    print('| seed | row | state | time, about | checkpoints |\n|---|---|---|---|---|')
     seconds = mib = 0.0
     for (row, seed), state in states.items():
         text = '- | -'
@@ -324,10 +335,11 @@ def write_tables(data: str, out: Path, measured: dict[str, dict], failed: dict[t
     text = tables_markdown(data, measured, paper)
     if failed:
         text += '\nFailed:\n\n' + ''.join(f'- seed {seed}, {row}: {why}\n' for (row, seed), why in failed.items())
-    (out / 'tables.md').write_text(text)
+    (out / 'tables.md').write_text(text, encoding='utf-8')
     content = {'data': data, 'measured': measured, 'paper': paper}
     content['failed'] = [{'row': row, 'seed': seed, 'error': why} for (row, seed), why in failed.items()]
-    (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n')
+    (out / 'tables.json').write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+    (out / 'tables.png').unlink(missing_ok=True)
     if any('all_single' in settings for settings in measured.values()):
         draw_tables(data, measured, paper, out / 'tables.png')
     print(f'\n{text}\n{out}: {", ".join(sorted(file.name for file in out.glob("tables.*")))}')
@@ -350,37 +362,51 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     out = args.work_dir or Path('work_dirs/reproduce') / args.data
+    if re.search(r'[\s,"\'=]|^[\[({]', str(out)):
+        sys.exit(f'expected a --work-dir without blanks, commas, quotes and =, which options cannot hold: not {out}.')
+    if no_options := [option for option in args.cfg_options if '=' not in option]:
+        sys.exit(f'{" ".join(no_options)}: expected options as KEY=VALUE.')
     rows = Rows(args.data, out, args.cfg_options)
-    known = list(dict.fromkeys(row for names in TABLES.values() for row in names))
-    wanted = args.rows or [row for row in known if rows.is_there(row)]
-    missing = [row for row in wanted if not rows.is_there(row)]
+    known = [row for names in TABLES.values() for row in names if row.removesuffix(RERANKED) in rows.names()]
+    wanted = list(dict.fromkeys(args.rows or known))
+    missing = [row for row in wanted if row.removesuffix(RERANKED) not in rows.names()]
     if missing:
-        there = ', '.join(row for row in known if rows.is_there(row))
-        sys.exit(f'expected rows that {args.data} has ({there}): not {", ".join(missing)}.')
+        there = ', '.join(dict.fromkeys(known))
+        sys.exit(f'expected rows that {args.data} has ({there} ...): not {", ".join(missing)}.')
     if args.seeds < 1 or args.jobs < 1:
         sys.exit(f'expected seeds and jobs from 1: not {args.seeds} and {args.jobs}.')
     trained = list(dict.fromkeys(row.removesuffix(RERANKED) for row in wanted))
     seeds, tested = list(range(args.seeds)), set(trained)
-    tasks = [(row, seed) for seed in seeds for row in rows.with_all_before(trained)]
     try:
-        rows.check_options(rows.with_all_before(trained))
-    except ValueError as error:
-        sys.exit(str(error))
+        all_rows = rows.with_all_before(trained)
+        rows.check_options(all_rows)
+    except Exception as error:  # whatever an option makes of a config
+        sys.exit(f'{" ".join(args.cfg_options)}: {error}')
+    tasks = [(row, seed) for seed in seeds for row in all_rows]
     data_root = Path(rows.config(trained[0]).data_root)
     if not data_root.is_dir() and any(rows.state(row, seed, row in tested) != 'there' for row, seed in tasks):
-        sys.exit(f'{data_root} is not there: docs/data.md says what belongs there, or `data_root=DIR` where it lies.')
+        how = 'docs/data.md says what belongs there; if it lies elsewhere, give --cfg-options data_root=DIR.'
+        if args.data == 'synthetic':
+            how = f'render it, python tools/dataset_tools/render_synthetic.py {data_root}'
+        sys.exit(f'{data_root} is not there: {how}')
     if args.dry_run:
         return print_plan(rows, tasks, tested)
 
-    rows.note_options()
+    for name in ('SIGTERM', 'SIGHUP'):  # as Ctrl-C: nobody is left behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
+        out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / '.lock', timeout=0):
-            campaign = Campaign(rows, tested, args.jobs)
+            rows.note_options()
+            campaign = Campaign(rows, tested, min(args.jobs, len(tasks)))
             campaign.run(tasks)
     except Timeout:
         sys.exit(f'another reproduce.py is at work in {out}: wait for it, or give another --work-dir.')
     except KeyboardInterrupt:
         sys.exit('stopped; the same command goes on from here.')
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     taken = duration(time.time() - campaign.start)
     print(f'{len(tasks)} trainings and their tests, {args.jobs} at a time on {num_cores()} cores: {taken}')
     # somebody's own data in that layout go by their folder's name

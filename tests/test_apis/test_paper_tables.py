@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from tsgan.apis import draw_tables, over_seeds, papers_numbers, spread, tables_markdown
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
+
+
+def numbers(start):
+    return {metric: start + place for place, metric in enumerate(METRICS)}
+
+
+def test_mean_and_sample_deviation_are_of_the_seeds_that_have_a_setting():
+    runs = [{'all_single': numbers(1.0), 'about': {}}, {'all_single': numbers(4.0), 'all_multi': numbers(9.0)}]
+    found = over_seeds(runs)
+    assert set(found) == {'all_single', 'all_multi'}
+    assert found['all_single']['seeds'] == 2 and found['all_multi']['seeds'] == 1
+    assert found['all_single']['mAP'] == pytest.approx((2.5 + 4, 4.5**0.5))
+    assert found['all_multi']['R1'] == (9.0, None)
+
+
+def test_a_single_value_has_no_deviation():
+    assert spread(1.26, None) == '1.3' and spread(1.26, 0.04) == '1.3 ± 0.0' and spread(1.26, 0.04, 2) == '1.26 ± 0.04'
+
+
+def test_the_papers_numbers_come_by_row_and_setting():
+    paper = papers_numbers(CONFIGS / 'metafile.yml', CONFIGS / 'rivals/metafile.yml')
+    assert paper['rivals/cmgan']['indoor_multi'] == {'R1': 37.0, 'R10': 80.9, 'R20': 92.3, 'mAP': 32.8}
+    assert paper['tsgan_jd']['all_single'] == {'R1': 49.8, 'R10': 87.3, 'R20': 93.8, 'mAP': 47.4}
+    assert paper['teacher_ir']['single_modality']['R1'] == 98.0
+
+
+@pytest.fixture
+def measured():
+    return {
+        'tsgan_jd': over_seeds([{'all_single': numbers(10.0), 'all_multi': numbers(20.0)}]),
+        'mine': over_seeds([{'ir_to_rgb': numbers(30.0)}]),
+    }
+
+
+def test_tables_show_what_was_measured_and_no_more(measured):
+    text = tables_markdown('faces', measured, {'tsgan_jd': {'all_multi': {'R1': 56.1, 'mAP': 38.5}}})
+    assert text.startswith('Measured here on faces, ')
+    lines = [line for line in text.splitlines() if line.startswith(('**', '| tsgan', '| mine'))]
+    assert lines == [
+        '**Table I, systems: all-search, single-shot**',
+        '| tsgan_jd | 1 | 10.0 | 12.0 | 13.0 | 14.0 | - |',
+        '**Table I, systems: all-search, multi-shot**',
+        '| tsgan_jd | 1 | 20.0 | 22.0 | 23.0 | 24.0 | 56.1 / - / - / 38.5 |',
+        '**Table II, settings of TS-GAN: all-search, single-shot**',
+        '| tsgan_jd | 1 | 10.0 | 12.0 | 13.0 | 14.0 | - |',
+        '**rows that the paper does not have: IR to RGB**',
+        '| mine | 1 | 30.0 | 32.0 | 33.0 | 34.0 | - |',
+    ]
+
+
+def test_the_plot_has_the_papers_marks_beside_the_bars_of_the_same_metric(measured, monkeypatch, tmp_path):
+    import matplotlib.pyplot as plt
+
+    figures = []
+    monkeypatch.setattr(plt, 'close', figures.append)
+    draw_tables('faces', measured, {'tsgan_jd': {'all_single': {'R1': 49.8, 'mAP': 47.4}}}, tmp_path / 'tables.png')
+    shown = [
+        (axis.get_xlabel()[:3], axis.patches[0].get_width(), axis.lines[-1].get_xdata()) for axis in figures[0].axes
+    ]
+    assert shown == [('R1,', 10.0, [49.8]), ('mAP', 14.0, [47.4])]  # 'mine' has no such setting
+    assert (tmp_path / 'tables.png').stat().st_size > 5000
