@@ -152,14 +152,15 @@ class Campaign:
         self.stopped = False
 
     def run(self, tasks: list[tuple[str, int]]) -> None:
-        """Run (row, seed) of each task; those that a row begins with come before it."""
+        """Run (row, seed) of each task; those that a row to train begins with come before it."""
         self.total = len(tasks)
         self.to_make = {task for task in tasks if self.rows.state(*task, task[0] in self.tested) != 'there'}
         futures: dict[tuple[str, int], Future] = {}
         pool = ThreadPoolExecutor(self.jobs)  # takes tasks in order: what a task waits for has begun before it
         try:
             for row, seed in tasks:
-                before = [futures[other, seed] for other in self.rows.begins_with(row).values()]
+                begun = [(other, seed) for other in self.rows.begins_with(row).values()]
+                before = [futures[task] for task in begun if task in futures]
                 futures[row, seed] = pool.submit(self.one, row, seed, before)
             wait(futures.values())
         finally:  # an interruption, or all is done
@@ -382,7 +383,10 @@ def main() -> None:
         rows.check_options(all_rows)
     except Exception as error:  # whatever an option makes of a config
         sys.exit(f'{" ".join(args.cfg_options)}: {error}')
-    tasks = [(row, seed) for seed in seeds for row in all_rows]
+    tasks = []
+    for seed in seeds:  # what is there needs nothing any more that it began with
+        needed = rows.with_all_before([row for row in trained if rows.state(row, seed, tested=False) == 'to train'])
+        tasks += [(row, seed) for row in all_rows if row in needed or row in trained]
     data_root = Path(rows.config(trained[0]).data_root)
     if not data_root.is_dir() and any(rows.state(row, seed, row in tested) != 'there' for row, seed in tasks):
         how = 'docs/data.md says what belongs there; if it lies elsewhere, give --cfg-options data_root=DIR.'

@@ -19,7 +19,11 @@ def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
     runs = {}
     for seed in seeds:
         for file in sorted(seed.rglob('results.json')):
-            runs.setdefault(file.parent.relative_to(seed).as_posix(), []).append(json.loads(file.read_text()))
+            try:
+                results = json.loads(file.read_text(encoding='utf-8'))
+            except ValueError as error:
+                sys.exit(f'{file} is no whole JSON ({error}): test that model again.')
+            runs.setdefault(file.parent.relative_to(seed).as_posix(), []).append(results)
     return runs
 
 

@@ -78,7 +78,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=32, help='of the timed runs; default: 32')
     parser.add_argument('--repeats', type=int, default=11, help='timed runs, of which the median counts; default: 11')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.batch_size < 1 or args.repeats < 1:
+        parser.error(f'expected a batch size and repeats from 1: not {args.batch_size} and {args.repeats}.')
+    return args
 
 
 def main() -> None:
