@@ -16,7 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tsgan.apis import SETTINGS, papers_numbers
+from tsgan.apis import PRINTED, SETTINGS, papers_numbers
+from tsgan.evaluation import METRIC_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path('data/synthetic')
@@ -84,14 +85,16 @@ def train(name: str, log: Path) -> Path:
 
 def table(results: dict[str, dict]) -> str:
     """Table I for the synthetic set, with the paper's figures on SYSU-MM01 beside it."""
-    measured, printed = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP'), ('R1', 'R10', 'R20', 'mAP')
     head = f'{"":<40}{"measured here, synthetic data, %":^44}   {"the paper, SYSU-MM01, %":^28}'
-    lines = [head, f'{"":<40}' + ''.join(f'{m:>7}' for m in measured) + '     ' + ''.join(f'{m:>7}' for m in printed)]
+    lines = [
+        head,
+        f'{"":<40}' + ''.join(f'{m:>7}' for m in METRIC_NAMES) + '     ' + ''.join(f'{m:>7}' for m in PRINTED),
+    ]
     paper = papers_numbers(ROOT / 'configs/metafile.yml')
     for suffix, label in (('', ''), ('_rerank', ', re-ranked')):
         for key, printed_row in paper[f'tsgan_jd{suffix}'].items():
-            row = ''.join(f'{results[key + suffix][m]:7.1f}' for m in measured)
-            beside = ''.join(f'{printed_row[m]:7.1f}' for m in printed)
+            row = ''.join(f'{results[key + suffix][m]:7.1f}' for m in METRIC_NAMES)
+            beside = ''.join(f'{printed_row[m]:7.1f}' for m in PRINTED)
             lines.append(f'{SETTINGS[key] + label:<40}{row}     {beside}')
     return '\n'.join(lines)
 

@@ -16,26 +16,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
-from itertools import cycle
 from pathlib import Path
-from statistics import median
 
-import torch
 from filelock import FileLock, Timeout
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
 from tsgan.apis import (
     SETTINGS,
     TABLES,
     draw_tables,
+    estimate,
     is_tested,
     last_checkpoint,
     over_seeds,
@@ -43,7 +36,6 @@ from tsgan.apis import (
     read_config,
     tables_markdown,
 )
-from tsgan.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
@@ -170,15 +162,15 @@ class Campaign:
                     process.terminate()
             pool.shutdown(cancel_futures=True)
 
-    def one(self, row: str, seed: int, before: list[Future]) -> bool:
-        """Train and test one row; whether all went well."""
+    def one(self, row: str, seed: int, before: list[Future]) -> None:
+        """Train and test one row once those that it begins with are through, and report it."""
         wait(before)
         start = time.time()
         try:
             error = self.make(row, seed)
         except Exception as exception:  # whatever it is, the other rows go on
             error = f'{type(exception).__name__}: {exception}'
-        return self.say(row, seed, time.time() - start, error)
+        self.say(row, seed, time.time() - start, error)
 
     def make(self, row: str, seed: int) -> str | None:
         """Train and test one row as far as it is not there; what went wrong."""
@@ -223,18 +215,18 @@ class Campaign:
             return f'{tool} ended with {code}: {lines[-1]} (all in {log})'
         return None
 
-    def say(self, row: str, seed: int, taken: float, failed: str | None) -> bool:
+    def say(self, row: str, seed: int, taken: float, failed: str | None) -> None:
         with self.lock:
             if self.stopped:  # that it failed then says nothing
-                return False
+                return
+            made = (row, seed) in self.to_make
             self.done += 1
-            self.made += (row, seed) in self.to_make
+            self.made += made
             if failed:
                 self.failed[row, seed] = failed
             left = (time.time() - self.start) / max(self.made, 1) * (len(self.to_make) - self.made)
-            what = f'FAILED, {failed}' if failed else f'{duration(taken)}' if taken > 1 else 'there'
+            what = f'FAILED, {failed}' if failed else duration(taken) if made else 'there'
             print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
-        return not failed
 
 
 def has_entry(cfg: Config, key: str) -> bool:
@@ -256,39 +248,6 @@ def num_cores() -> int:
 
 def duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
-
-
-def estimate(cfg: Config) -> tuple[float, float]:
-    """Seconds that the batches of training and test would take on this machine, and MiB of the checkpoints."""
-    cfg = cfg.copy()
-    init_default_scope(cfg.default_scope)
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    model = MODELS.build(cfg.model).to(device)
-    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.update(num_workers=0, persistent_workers=False)
-    train, test = (Runner.build_dataloader(loader, seed=0) for loader in (cfg.train_dataloader, cfg.test_dataloader))
-    model.train()
-    seconds = seconds_a_batch(lambda batch: model.train_step(batch, wrapper), train) * len(train)
-    seconds *= cfg.train_cfg.max_epochs
-    if getattr(model.reid, 'metric', None) is not None:
-        model.reid.metric = None  # there is none before a training has fitted it
-    model.eval()
-    seconds += seconds_a_batch(model.test_step, test) * len(test)
-    states = sum(p.numel() for p in model.parameters() if p.requires_grad) * 8  # Adam's two, at most
-    mib = (sum(t.numel() * t.element_size() for t in model.state_dict().values()) + states) / 2**20
-    mib *= cfg.default_hooks.checkpoint.max_keep_ckpts
-    return seconds, mib
-
-
-def seconds_a_batch(step: Callable[[dict], object], loader: DataLoader) -> float:
-    """Median of three, loading included, after one to warm up. A loader of fewer batches gives them again."""
-    taken, batches = [], cycle(loader)
-    for _ in range(4):
-        start = time.time()
-        step(next(batches))
-        taken.append(time.time() - start)
-    return median(taken[1:])
 
 
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:

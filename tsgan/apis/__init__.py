@@ -1,3 +1,4 @@
+from .estimate import estimate
 from .finished import is_tested, last_checkpoint
 from .runs import (
     add_run_arguments,
@@ -12,9 +13,20 @@ from .runs import (
     use_amp,
 )
 from .splits import average_splits
-from .tables import SETTINGS, TABLES, draw_tables, mean_and_std, over_seeds, papers_numbers, spread, tables_markdown
+from .tables import (
+    PRINTED,
+    SETTINGS,
+    TABLES,
+    draw_tables,
+    mean_and_std,
+    over_seeds,
+    papers_numbers,
+    spread,
+    tables_markdown,
+)
 
 __all__ = [
+    'PRINTED',
     'SETTINGS',
     'TABLES',
     'add_run_arguments',
@@ -26,6 +38,7 @@ __all__ = [
     'default_work_dir',
     'describe_tested',
     'draw_tables',
+    'estimate',
     'is_tested',
     'last_checkpoint',
     'load_config',
