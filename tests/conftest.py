@@ -33,7 +33,7 @@ TSGAN = dict(
     generators=dict(type='CycleGenerators', generator=dict(type='ResnetGenerator', base_channels=4, num_blocks=1)),
     discriminators=dict(
         type='Discriminators',
-        ir=dict(type='JointDiscriminator', map_channels=32, base_channels=4, reduced_channels=4),
+        ir=dict(type='JointDiscriminator', map_channels=32, base_channels=4, reduced_channels=4, wide_end=False),
         rgb=dict(type='PatchDiscriminator', base_channels=4, num_downs=2),
     ),
     teacher=dict(

@@ -1,5 +1,6 @@
 """What the parts of the toolbox hand to each other."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +37,18 @@ class PairStep:
     translation: Translation | None = None
     map_ir: Tensor | None = None  # map of X_I that the joint discriminator sees
     map_fake_ir: Tensor | None = None  # and of X'_I
+
+
+@contextmanager
+def evaluating(module: nn.Module):
+    """Evaluation mode inside, and each submodule's own mode, which may be another than its parent's, after it."""
+    modes = [(child, child.training) for child in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, training in modes:
+            child.training = training
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

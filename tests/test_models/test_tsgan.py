@@ -268,7 +268,10 @@ def test_generators_write_images_in_range_and_gray_where_asked(make_tsgan):
         assert torch.equal(fakes.fake_ir[:, 0], fakes.fake_ir[:, 1]) == gray
 
 
-def test_pairs_of_two_identities_are_refused_where_there_is_one():
-    with pytest.raises(ValueError, match='pairs of two identities need two of them among 4 RGB-IR pairs'):
-        fake_pairs(torch.tensor([3, 3, 3, 3]), wrong_identity=True)
-    assert len(fake_pairs(torch.tensor([3, 3, 3, 3]), wrong_identity=False)) == 12
+def test_pairs_of_two_identities_are_refused_where_there_is_one(make_tsgan, make_batch, make_optim_wrapper):
+    model, batch = make_tsgan(wrong_identity_pairs=True), make_batch(num_ids=1, num_pairs=4)
+    wrapper = make_optim_wrapper(model)
+    with pytest.raises(ValueError, match='TSGAN makes pairs of two identities.* among 4 RGB-IR pairs'):
+        model.train_step(batch, wrapper)
+    model.wrong_identity_pairs = False
+    model.train_step(batch, wrapper)

@@ -3,7 +3,8 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.model import BaseModel, is_model_wrapper
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
+from mmpretrain.structures import DataSample
 from torch import Tensor
 
 
@@ -29,7 +30,15 @@ class AlternatingModel(BaseModel):
         self.measure_gradients = False
         self.gradient_norms: dict[str, Tensor] = {}  # the last measured ones, 'phase/grad_term'
 
-    def make_step(self, inputs: Tensor, data_samples: list):
+    def check_batch(self, data_samples: list[DataSample]) -> None:
+        """Refuse a batch that the model cannot train on, where it still lies in main memory: to look at what is on a
+        GPU is to wait for it.
+
+        Raises:
+            ValueError: Saying what the model trains on.
+        """
+
+    def make_step(self, inputs: Tensor, data_samples: list[DataSample]):
         """Whatever the phases of one iteration share. A subclass returns an object of its own."""
         raise NotImplementedError
 
@@ -43,6 +52,7 @@ class AlternatingModel(BaseModel):
         Returns:
             dict[str, Tensor]: Every loss term, as ``phase/term``, and the sum ``phase/loss``.
         """
+        self.check_batch(data['data_samples'])
         step = self.make_step(**self.data_preprocessor(data, True))
         log = {}
         for phase in self.phases:
@@ -50,14 +60,12 @@ class AlternatingModel(BaseModel):
             with self.only(phase):
                 with wrapper.optim_context(child):
                     terms = getattr(self, f'{phase}_loss')(step)
-                    # times 0, not left out: a distributed wrapper waits for the gradient of every parameter
-                    terms = {
-                        name: term * 0 if f'{phase}/{name}' in self.inactive_terms else term
-                        for name, term in terms.items()
-                    }
+                    waiting = [name for name in terms if f'{phase}/{name}' in self.inactive_terms]
+                    if waiting:  # in their place a 0 that has a gradient, of 0: times 0, an infinite term would be NaN
+                        terms |= dict.fromkeys(waiting, zero(child))
                     loss, log_vars = self.parse_losses(terms)
                 if self.measure_gradients:
-                    norms = gradient_norms(terms, child)
+                    norms = gradient_norms(terms, child, loss_scale(wrapper))
                     self.gradient_norms.update({f'{phase}/grad_{name}': norm for name, norm in norms.items()})
                 wrapper.update_params(loss)
             log.update({f'{phase}/{name}': value for name, value in log_vars.items()})
@@ -107,21 +115,36 @@ def name_behind_wrapper(state_dict: dict[str, Tensor], prefix: str, *_) -> None:
         state_dict[f'{prefix}module.{key.removeprefix(prefix)}'] = state_dict.pop(key)
 
 
-def gradient_norms(terms: dict[str, Tensor], module: torch.nn.Module) -> dict[str, Tensor]:
+def zero(module: torch.nn.Module) -> Tensor:
+    """0, as a function of every trained parameter: a distributed wrapper waits for the gradient of each."""
+    return 0 * torch.stack([p.sum() for p in module.parameters() if p.requires_grad]).sum()
+
+
+def loss_scale(wrapper: OptimWrapper) -> float:
+    """By which mixed precision multiplies a loss, so that small gradients do not become 0 in half precision."""
+    return wrapper.loss_scaler.get_scale() if isinstance(wrapper, AmpOptimWrapper) else 1.0
+
+
+def gradient_norms(terms: dict[str, Tensor], module: torch.nn.Module, scale: float = 1.0) -> dict[str, Tensor]:
     """Euclidean norm of each term's gradient on the parameters of ``module``.
 
     Norms are taken over the parameters that all terms reach, so that they compare: with teacher-student losses, the
     student's former encoder. Where all terms have none in common, as those of two generators, each is taken over
     whatever it reaches.
+
+    Args:
+        terms (dict[str, Tensor]): Scalars.
+        module (nn.Module): Whose trained parameters.
+        scale (float): By which a term is multiplied on its way back, and the norm divided again. Defaults to 1.0.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     gradients = {
-        name: torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        name: torch.autograd.grad(scale * term, parameters, retain_graph=True, allow_unused=True)
         for name, term in terms.items()
     }
     common = [i for i in range(len(parameters)) if all(grads[i] is not None for grads in gradients.values())]
     norms = {}
     for name, grads in gradients.items():
         chosen = [grads[i] for i in common] or [grad for grad in grads if grad is not None]
-        norms[name] = torch.stack([grad.norm() for grad in chosen]).norm()
+        norms[name] = torch.stack([grad.norm() for grad in chosen]).norm() / scale
     return norms

@@ -1,11 +1,14 @@
 from collections.abc import Sequence
+from contextlib import contextmanager
 
 import torch
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from tsgan.models.gan import fake_pairs, pair_step, same_index_pairs
-from tsgan.models.reid import ReIDBaseline
+from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
+from tsgan.models.memory_format import to_fastest_format
+from tsgan.models.reid import ReIDBaseline, map_channels
 from tsgan.registry import MODELS
 from tsgan.structures import PairStep, ReIDOutput
 
@@ -32,8 +35,17 @@ class TSGAN(ReIDBaseline):
         map_from (str): Which map a joint D_I sees, 'final' (f_map,R) or 'mid' (f_map,S). Defaults to 'final'.
         wrong_identity_pairs (bool): Show a joint D_I real images with real maps of another identity as fake pairs,
             too, as AlignGAN does; Eq. 5 has none. Defaults to False.
+        adv_through_reid (bool): Let the gradient of Eq. 1 reach G_I through f^{X'_I} too, which is a function of X'_I
+            (the student itself is not moved by it); otherwise through the image alone, as AlignGAN does. Defaults to
+            True.
+        adv_map_stats (str): With which BN statistics the student makes the f^{X'_I} of Eq. 1: the 'running' ones, or
+            those of the 'batch' [X_R, X_I, X'_I], which D_I's maps are made with, at the price of a pass over all
+            three. Neither moves the running ones. Defaults to 'running'.
         data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: On an unknown choice, and when the discriminator or the teacher does not fit the student's maps.
     """
 
     PHASES: Sequence[str] = ('generators', 'reid', 'discriminators')
@@ -55,11 +67,15 @@ class TSGAN(ReIDBaseline):
         gan_weight: float = 0.1,
         map_from: str = 'final',
         wrong_identity_pairs: bool = False,
+        adv_through_reid: bool = True,
+        adv_map_stats: str = 'running',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
         if map_from not in ('final', 'mid'):
             raise ValueError(f"map_from of TSGAN is 'final' or 'mid', not {map_from!r}.")
+        if adv_map_stats not in ('running', 'batch'):
+            raise ValueError(f"adv_map_stats of TSGAN is 'running' or 'batch', not {adv_map_stats!r}.")
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
         self.teacher = MODELS.build(teacher)
@@ -71,20 +87,46 @@ class TSGAN(ReIDBaseline):
         self.gan_weight = gan_weight
         self.map_field = f'{map_from}_map'
         self.wrong_identity_pairs = wrong_identity_pairs
+        self.adv_through_reid = adv_through_reid
+        self.adv_map_stats = adv_map_stats
         self.joint = self.discriminators.ir.joint  # kept here: a distributed wrapper hides the children's attributes
-        self.to(memory_format=torch.channels_last)
+        self.check_maps()
+        to_fastest_format(self.teacher)
+
+    def check_maps(self) -> None:
+        """Raises ValueError when the discriminator or the teacher does not fit the student's maps."""
+        student = dict(zip(('mid_map', 'final_map'), map_channels(self.reid.encoder), strict=True))
+        teacher = map_channels(self.teacher.encoder)[0]
+        if teacher != student['mid_map']:
+            raise ValueError(
+                f"the teacher's map has {teacher} channels, and the student's middle map has {student['mid_map']}: "
+                'give model.teacher.encoder.backbone the stages that the student has up to there.'
+            )
+        if self.joint and self.discriminators.ir.map_channels != student[self.map_field]:
+            found = student[self.map_field]
+            raise ValueError(
+                f'the map that D_I sees has {found} channels, but model.discriminators.ir.map_channels is '
+                f'{self.discriminators.ir.map_channels}: set it, in the config or with `--cfg-options '
+                f'model.discriminators.ir.map_channels={found}`.'
+            )
+
+    def check_batch(self, data_samples: list[DataSample]) -> None:
+        """A batch of the pair sampler, with two identities where there are to be pairs of two."""
+        check_pairs('TSGAN', data_samples)
+        if self.wrong_identity_pairs:
+            check_two_identities('TSGAN', data_samples[: len(data_samples) // 2])
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> PairStep:
         """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
-        return pair_step('TSGAN', inputs, data_samples)
+        return pair_step(inputs, data_samples)
 
     def generators_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_G of Eq. 7: fool both discriminators, and come back to where one started."""
         step.translation = fakes = self.generators(step.rgb, step.ir)
         maps = pairs = None
         if self.joint:
-            with torch.no_grad():  # f^{X'_I} before the student has seen X'_I in phase 2
-                maps = getattr(self.reid(fakes.fake_ir), self.map_field)
+            with torch.set_grad_enabled(self.adv_through_reid):
+                maps = self.map_of_fake(step.rgb, step.ir, fakes.fake_ir)
             pairs = same_index_pairs(maps)
         ir_logits, rgb_logits = self.discriminators(fakes.fake_ir, fakes.fake_rgb, maps, pairs)
         return {
@@ -93,6 +135,14 @@ class TSGAN(ReIDBaseline):
             'loss_cyc_rgb': self.loss_cyc(fakes.rec_rgb, step.rgb),
             'loss_cyc_ir': self.loss_cyc(fakes.rec_ir, step.ir),
         }
+
+    def map_of_fake(self, rgb: Tensor, ir: Tensor, fake_ir: Tensor) -> Tensor:
+        """f^{X'_I} of Eq. 1, (B, C, h, w), before the student has seen X'_I in phase 2; it is in eval mode."""
+        if self.adv_map_stats == 'running':
+            return getattr(self.reid(fake_ir), self.map_field)
+        with batch_statistics(self.reid):
+            output = self.reid(torch.cat([rgb, ir, fake_ir]))
+        return getattr(output, self.map_field)[2 * len(rgb) :]
 
     def reid_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_Backbone = L_ReID + L_TS: Eq. 8 and 16, on X_R, X_I and X'_I in one pass."""
@@ -171,3 +221,18 @@ class TSGAN(ReIDBaseline):
     def fake_pairs(self, labels: Tensor) -> Tensor:
         """M of Eq. 5 for the B pairs of these identities, see :func:`tsgan.models.gan.fake_pairs`."""
         return fake_pairs(labels, self.wrong_identity_pairs)
+
+
+@contextmanager
+def batch_statistics(network: nn.Module):
+    """Training mode inside, but running BN statistics stay as they are; eval mode after it."""
+    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    network.train()
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+        network.eval()

@@ -8,9 +8,7 @@ model = dict(
         type='CycleGenerators',
         generator=dict(type='ResnetGenerator', num_blocks=4, kernel_size=4, padding_mode='zeros', running_stats=True),
     ),
-    discriminators=dict(
-        type='Discriminators', ir=dict(type='JointDiscriminator', map_channels=2048, wide_end=True), rgb=patch
-    ),
+    discriminators=dict(type='Discriminators', ir=dict(type='JointDiscriminator', map_channels=2048), rgb=patch),
     warmup_discriminators=dict(type='Discriminators', ir=patch, rgb=patch),
     loss_id=dict(_delete_=True, type='mmpretrain.CrossEntropyLoss', loss_weight=1.0),
     loss_tri=dict(margin=1.0, distance='cosine'),

@@ -3,6 +3,6 @@ _base_ = ['./tsgan_resnet50.py', './mobilenet_parts.py']
 model = dict(
     reid={{_base_.student}},
     generators=dict(generator=dict(base_channels=16, num_blocks=3, residual=True), gray_ir=True),
-    discriminators=dict(ir=dict(map_channels=1280, base_channels=16), rgb=dict(base_channels=16)),
+    discriminators=dict(ir=dict(map_channels=1280, base_channels=16, wide_end=False), rgb=dict(base_channels=16)),
     teacher={{_base_.teacher}},
 )

@@ -27,6 +27,8 @@ model = dict(
     loss_adv=dict(type='VanillaGANLoss'),
     loss_cyc=dict(type='CycleConsistencyLoss', loss_weight=10.0),
     gan_weight=0.1,
+    adv_through_reid=True,  # Eq. 1's map is a function of G_I; measured in docs/results.md
+    adv_map_stats='running',
     # reduction: the paper's words and its formula differ by a factor of 131,072; see TeacherStudentLoss
     loss_ts_cd=dict(type='TeacherStudentLoss', loss_weight=0.006, reduction='channel'),
     loss_ts_real_ir=dict(type='TeacherStudentLoss', loss_weight=0.003, reduction='channel'),

@@ -1,6 +1,6 @@
 from .discriminator import Discriminators, JointDiscriminator, PatchDiscriminator
 from .generator import CycleGenerators, ResnetGenerator
-from .pairs import fake_pairs, pair_step, same_index_pairs
+from .pairs import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
 
 __all__ = [
     'CycleGenerators',
@@ -8,6 +8,8 @@ __all__ = [
     'JointDiscriminator',
     'PatchDiscriminator',
     'ResnetGenerator',
+    'check_pairs',
+    'check_two_identities',
     'fake_pairs',
     'pair_step',
     'same_index_pairs',

@@ -66,16 +66,18 @@ class PatchDiscriminator(BaseModule):
 class JointDiscriminator(BaseModule):
     """D_I: says whether an IR image and a ReID feature map are both real (Eq. 2 to 5).
 
-    The paper does not say how image and map are joined; here as AlignGAN does (Wang et al. 2019): three stride-2
-    convolutions bring the image to H/8, a 1x1 convolution thins the map out, which is resized to H/8; both are
-    concatenated, and two more stride-2 layers and a 3x3 one give the patch logits.
+    The paper does not say how image and map are joined; by default they are as in AlignGAN (Wang et al. 2019): three
+    stride-2 convolutions bring the image to H/8, a 1x1 convolution thins the map out, which is resized to H/8; both are
+    concatenated, and two more stride-2 layers, the last 16 times as wide as the first one, and a 3x3 one give the patch
+    logits.
 
     Args:
         map_channels (int): Channels of the map, C.
         base_channels (int): Width of the first layer. Defaults to 64.
         reduced_channels (int): To which the 1x1 convolution brings the map. Defaults to 64.
-        wide_end (bool): Let the last strided layer double the width once more and normalise it, as AlignGAN's does: for
-            images that leave it enough positions, of at least 128 x 128. Defaults to False.
+        wide_end (bool): Let the last strided layer double the width once more and normalise it, as AlignGAN's does. It
+            has H/32 x W/32 positions to normalise over: 8 x 4 of 256 x 128 images, but 3 x 1 of 96 x 48 ones, of which
+            little would be left: False is for these. Defaults to True.
         init_cfg (dict, optional): Initialisation config. Defaults to CycleGAN's normal weights.
     """
 
@@ -86,10 +88,11 @@ class JointDiscriminator(BaseModule):
         map_channels: int,
         base_channels: int = 64,
         reduced_channels: int = 64,
-        wide_end: bool = False,
+        wide_end: bool = True,
         init_cfg: dict | None = NORMAL_INIT,
     ) -> None:
         super().__init__(init_cfg)
+        self.map_channels = map_channels
         c, end = base_channels, base_channels * (16 if wide_end else 8)
         self.image_branch = nn.Sequential(
             *conv_block(3, c, norm=False), *conv_block(c, 2 * c), *conv_block(2 * c, 4 * c)
@@ -97,7 +100,7 @@ class JointDiscriminator(BaseModule):
         self.map_branch = nn.Sequential(nn.Conv2d(map_channels, reduced_channels, 1), nn.LeakyReLU(0.2, inplace=True))
         self.joint_branch = nn.Sequential(
             *conv_block(4 * c + reduced_channels, 8 * c),
-            *conv_block(8 * c, end, norm=wide_end),  # down to a few positions: often too few to normalise over
+            *conv_block(8 * c, end, norm=wide_end),
             nn.Conv2d(end, 1, 3, padding=1),
         )
 

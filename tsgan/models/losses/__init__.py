@@ -1,6 +1,14 @@
 from .adversarial_loss import LSGANLoss, VanillaGANLoss
 from .cycle_loss import CycleConsistencyLoss
+from .precision import at_least_float32
 from .teacher_student_loss import TeacherStudentLoss
 from .triplet_loss import BatchHardTripletLoss
 
-__all__ = ['BatchHardTripletLoss', 'CycleConsistencyLoss', 'LSGANLoss', 'TeacherStudentLoss', 'VanillaGANLoss']
+__all__ = [
+    'BatchHardTripletLoss',
+    'CycleConsistencyLoss',
+    'LSGANLoss',
+    'TeacherStudentLoss',
+    'VanillaGANLoss',
+    'at_least_float32',
+]

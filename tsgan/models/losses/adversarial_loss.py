@@ -5,6 +5,8 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .precision import at_least_float32
+
 
 class AdversarialLoss(nn.Module):
     """How far a discriminator's patch logits are from "all real" or from "all fake"; to be minimised.
@@ -25,6 +27,7 @@ class AdversarialLoss(nn.Module):
         Returns:
             Tensor: Mean over all logits, a scalar.
         """
+        logits = at_least_float32(logits)
         return self.distance(logits, torch.full_like(logits, float(is_real)))
 
 

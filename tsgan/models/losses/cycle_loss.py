@@ -4,18 +4,30 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .precision import at_least_float32
+
 
 @MODELS.register_module()
 class CycleConsistencyLoss(nn.Module):
-    """One addend of Eq. 6: mean absolute difference of an image and its reconstruction.
+    """One addend of Eq. 6: absolute difference of an image and its reconstruction.
 
     Args:
         loss_weight (float): omega in Eq. 7. Defaults to 10.0.
+        reduction (str): 'mean' over everything, as CycleGAN, whose omega is the paper's; 'sum' over one image, mean
+            over the batch: the L1 norm as Eq. 6 prints it, 3 x H x W times as much. Defaults to 'mean'.
+
+    Raises:
+        ValueError: When ``reduction`` is another.
     """
 
-    def __init__(self, loss_weight: float = 10.0) -> None:
+    REDUCTIONS = ('mean', 'sum')
+
+    def __init__(self, loss_weight: float = 10.0, reduction: str = 'mean') -> None:
         super().__init__()
+        if reduction not in self.REDUCTIONS:
+            raise ValueError(f'reduction of CycleConsistencyLoss is one of {self.REDUCTIONS}, not {reduction!r}.')
         self.loss_weight = loss_weight
+        self.reduction = reduction
 
     def forward(self, reconstruction: Tensor, image: Tensor) -> Tensor:
         """Args:
@@ -25,4 +37,7 @@ class CycleConsistencyLoss(nn.Module):
         Returns:
             Tensor: The weighted loss, a scalar.
         """
-        return self.loss_weight * F.l1_loss(reconstruction, image)
+        loss = F.l1_loss(at_least_float32(reconstruction), at_least_float32(image), reduction=self.reduction)
+        if self.reduction == 'sum':
+            loss = loss / len(image)
+        return self.loss_weight * loss

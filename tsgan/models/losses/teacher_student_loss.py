@@ -3,6 +3,8 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .precision import at_least_float32
+
 
 @MODELS.register_module()
 class TeacherStudentLoss(nn.Module):
@@ -38,7 +40,8 @@ class TeacherStudentLoss(nn.Module):
         Returns:
             Tensor: The weighted loss, a scalar.
         """
-        square = (student_map - teacher_map.detach()).square()  # (B, C, h, w)
+        difference = at_least_float32(student_map) - at_least_float32(teacher_map.detach())
+        square = difference.square()  # (B, C, h, w)
         if self.reduction == 'sum':
             loss = square.sum(dim=(1, 2, 3)).mean()
         elif self.reduction == 'channel':

@@ -7,12 +7,14 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .precision import at_least_float32
+
 
 @MODELS.register_module()
 class BatchHardTripletLoss(nn.Module):
     """Eq. 11: each anchor against its hardest positive and its hardest negative in the batch.
 
-    Mean over anchors of [margin + D(anchor, hardest positive) - D(anchor, hardest negative)]+; anchors of all
+    Mean or sum over anchors of [margin + D(anchor, hardest positive) - D(anchor, hardest negative)]+; anchors of all
     modalities pooled. In distributed training the batch is that of all ranks together: gradients, averaged over ranks,
     are those of one process on the whole batch.
 
@@ -22,20 +24,32 @@ class BatchHardTripletLoss(nn.Module):
         margin (float): In units of the features' distance. Defaults to 0.3.
         loss_weight (float): lambda_2 in Eq. 8. Defaults to 1.0.
         distance (str): D, 'euclidean', or 'cosine': one minus the cosine of the angle. Defaults to 'euclidean'.
+        reduction (str): 'mean' over anchors, as the baseline that the paper builds on; 'sum' over them, as Eq. 11
+            prints it. Defaults to 'mean'.
 
     Raises:
-        ValueError: When ``distance`` is another.
+        ValueError: When ``distance`` or ``reduction`` is another.
     """
 
     DISTANCES = ('euclidean', 'cosine')
+    REDUCTIONS = ('mean', 'sum')
 
-    def __init__(self, margin: float = 0.3, loss_weight: float = 1.0, distance: str = 'euclidean') -> None:
+    def __init__(
+        self,
+        margin: float = 0.3,
+        loss_weight: float = 1.0,
+        distance: str = 'euclidean',
+        reduction: str = 'mean',
+    ) -> None:
         super().__init__()
         if distance not in self.DISTANCES:
             raise ValueError(f'distance of BatchHardTripletLoss is one of {self.DISTANCES}, not {distance!r}.')
+        if reduction not in self.REDUCTIONS:
+            raise ValueError(f'reduction of BatchHardTripletLoss is one of {self.REDUCTIONS}, not {reduction!r}.')
         self.margin = margin
         self.loss_weight = loss_weight
         self.distance = distance
+        self.reduction = reduction
 
     def forward(self, vectors: Tensor, labels: Tensor, across: Tensor | None = None) -> Tensor:
         """Args:
@@ -51,7 +65,7 @@ class BatchHardTripletLoss(nn.Module):
             vectors = torch.cat(dist_functional.all_gather(vectors))  # (ranks * N, C), differentiable
             labels = torch.cat(all_gather(labels))
             across = None if across is None else torch.cat(all_gather(across.long()))
-        distance = self.distances(vectors.float())  # (N, N)
+        distance = self.distances(at_least_float32(vectors))  # (N, N)
         same = labels[:, None] == labels[None]
         positive, negative = same, ~same
         if across is not None:
@@ -59,7 +73,8 @@ class BatchHardTripletLoss(nn.Module):
             positive, negative = positive & other, negative & other
         hardest_positive = distance.masked_fill(~positive, -torch.inf).amax(dim=1)  # (N,)
         hardest_negative = distance.masked_fill(~negative, torch.inf).amin(dim=1)
-        return self.loss_weight * (self.margin + hardest_positive - hardest_negative).relu().mean()
+        loss = (self.margin + hardest_positive - hardest_negative).relu()  # (N,)
+        return self.loss_weight * (loss.sum() if self.reduction == 'sum' else loss.mean())
 
     def distances(self, vectors: Tensor) -> Tensor:
         """Of every vector to every other: (N, C) -> (N, N)."""

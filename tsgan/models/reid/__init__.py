@@ -1,7 +1,7 @@
 from .baseline import ReIDBaseline
 from .encoder import Encoder
 from .head import ReIDHead
-from .net import ReIDNet
+from .net import ReIDNet, map_channels
 from .teacher import FrozenTeacher
 
-__all__ = ['Encoder', 'FrozenTeacher', 'ReIDBaseline', 'ReIDHead', 'ReIDNet']
+__all__ = ['Encoder', 'FrozenTeacher', 'ReIDBaseline', 'ReIDHead', 'ReIDNet', 'map_channels']

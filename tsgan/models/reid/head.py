@@ -14,9 +14,15 @@ class ReIDHead(BaseModule):
     Args:
         num_classes (int): Identities of the training set, N in Eq. 9.
         in_channels (int): Length of V.
-        bn_neck (bool): Put a batch norm between V and the classifier; features are then compared after it ("bag of
-            tricks" baseline, Luo et al. 2019). The paper has none. Defaults to False.
+        bn_neck (bool): Put a batch norm between V and the classifier ("bag of tricks" baseline, Luo et al. 2019). The
+            paper has none. Defaults to False.
+        neck_feat (str): Where the features that are compared at test come from: 'after' the neck, as that baseline
+            has it; 'before' it, V itself, as "features from the GAP layer" (paper, Sec. IV-B) reads with a neck.
+            Without a neck both are V. Defaults to 'after'.
         init_cfg (dict, optional): Initialisation config. Defaults to small normal weights for the classifier.
+
+    Raises:
+        ValueError: When ``neck_feat`` is another.
     """
 
     def __init__(
@@ -24,10 +30,14 @@ class ReIDHead(BaseModule):
         num_classes: int,
         in_channels: int,
         bn_neck: bool = False,
+        neck_feat: str = 'after',
         init_cfg: dict | None = SMALL_INIT,
     ) -> None:
         super().__init__(init_cfg)
+        if neck_feat not in ('after', 'before'):
+            raise ValueError(f"neck_feat of {type(self).__name__} is 'after' or 'before', not {neck_feat!r}.")
         self.num_classes = num_classes
+        self.neck_feat = neck_feat
         self.neck = nn.BatchNorm1d(in_channels) if bn_neck else nn.Identity()
         if bn_neck:
             self.neck.bias.requires_grad_(False)  # the classes' planes pass through the origin
@@ -40,5 +50,5 @@ class ReIDHead(BaseModule):
         Returns:
             tuple[Tensor, Tensor]: The feature compared at test, (N, in_channels), and logits F, (N, num_classes).
         """
-        feature = self.neck(vector)
-        return feature, self.classifier(feature)
+        normed = self.neck(vector)
+        return vector if self.neck_feat == 'before' else normed, self.classifier(normed)

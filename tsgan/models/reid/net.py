@@ -1,8 +1,10 @@
+import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
+from tsgan.models.losses import at_least_float32
 from tsgan.registry import MODELS
-from tsgan.structures import ReIDOutput
+from tsgan.structures import ReIDOutput, evaluating
 
 
 @MODELS.register_module()
@@ -13,11 +15,21 @@ class ReIDNet(BaseModule):
         encoder (dict): Config of an encoder with two outputs, the middle and the final map.
         head (dict): Config of the head.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: When the head reads vectors of another length than the encoder's last map has channels.
     """
 
     def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.encoder = MODELS.build(encoder)
+        found = map_channels(self.encoder)[-1]
+        if head['in_channels'] != found:
+            raise ValueError(
+                f'the last map of {type(self.encoder.backbone).__name__} has {found} channels, but '
+                f'model.reid.head.in_channels is {head["in_channels"]}: set it, in the config or with `--cfg-options '
+                f'model.reid.head.in_channels={found}`.'
+            )
         self.head = MODELS.build(head)
 
     def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> ReIDOutput:
@@ -32,4 +44,12 @@ class ReIDNet(BaseModule):
         mid_map, final_map = self.encoder(images, is_rgb)
         vector = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C): global average pooling
         feature, logits = self.head(vector)
-        return ReIDOutput(mid_map, final_map, vector, feature, logits)
+        return ReIDOutput(mid_map, final_map, vector, feature, at_least_float32(logits))
+
+
+@torch.no_grad()
+def map_channels(encoder: nn.Module) -> list[int]:
+    """Channels of each of an encoder's maps, by having it look at one small image."""
+    with evaluating(encoder):
+        maps = encoder(torch.zeros(1, 3, 64, 64), torch.tensor([True]))
+    return [m.shape[1] for m in maps]

@@ -7,7 +7,8 @@ from mmengine.model import BaseModule
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from tsgan.models.gan import fake_pairs, pair_step, same_index_pairs
+from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
+from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDBaseline, ReIDNet
 from tsgan.models.reid.baseline import rgb_mask
 from tsgan.registry import MODELS
@@ -86,7 +87,6 @@ class AlignGAN(ReIDBaseline):
         self.gan_weight = gan_weight
         self.task_weight = task_weight
         self.gan_pairs = gan_pairs
-        self.to(memory_format=torch.channels_last)
 
     def features(self, inputs: Tensor, data_samples: list[DataSample] | None) -> Tensor:
         """Features of images: RGB ones are translated first; an image and its mirror image are added up.
@@ -120,9 +120,14 @@ class AlignGAN(ReIDBaseline):
         """From the generators' to the ReID network's size."""
         return F.interpolate(images, self.reid_size, mode='bilinear', align_corners=False)
 
+    def check_batch(self, data_samples: list[DataSample]) -> None:
+        """A batch of the pair sampler, with two identities among the pairs that the discriminators see."""
+        check_pairs('AlignGAN', data_samples)
+        check_two_identities('AlignGAN', data_samples[: len(data_samples) // 2][: self.gan_pairs])
+
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> AlignGANStep:
         """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
-        pairs, n = pair_step('AlignGAN', inputs, data_samples), self.gan_pairs
+        pairs, n = pair_step(inputs, data_samples), self.gan_pairs
         return AlignGANStep(pairs, PairStep(pairs.rgb[:n], pairs.ir[:n], pairs.labels[:n]))
 
     def reid_loss(self, step: AlignGANStep) -> dict[str, Tensor]:
@@ -218,7 +223,7 @@ class AlignGANNet(ReIDNet):
         mid_map, final_map = self.encoder(images, is_rgb)
         pooled = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C)
         embedding, logits = self.head(pooled)
-        return ReIDOutput(mid_map, final_map, embedding, pooled, logits)
+        return ReIDOutput(mid_map, final_map, embedding, pooled, at_least_float32(logits))
 
 
 @MODELS.register_module()

@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
+from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDBaseline
 from tsgan.registry import MODELS
 
@@ -60,12 +61,14 @@ class CMGAN(ReIDBaseline):
         self.loss_modality = MODELS.build(loss_modality)
         self.gan_weight = gan_weight
 
-    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> FeatureStep:
-        """The batch, which must hold both modalities."""
-        images, labels, is_rgb = super().make_step(inputs, data_samples)
-        if is_rgb is None or is_rgb.all() or not is_rgb.any():
+    def check_batch(self, data_samples: list[DataSample]) -> None:
+        """A batch of both modalities."""
+        if {sample.get('modality') for sample in data_samples} != {'rgb', 'ir'}:
             raise ValueError('CMGAN trains on batches of both RGB and IR images, whose data samples say `modality`.')
-        return FeatureStep(images, labels, is_rgb)
+
+    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> FeatureStep:
+        """The batch."""
+        return FeatureStep(*super().make_step(inputs, data_samples))
 
     def reid_loss(self, step: FeatureStep) -> dict[str, Tensor]:
         """alpha L_Tri + beta L_ID - gamma L_D; the discriminator is frozen here."""
@@ -116,4 +119,4 @@ class ModalityDiscriminator(BaseModule):
         Returns:
             Tensor: Logits of IR and RGB, (N, 2).
         """
-        return self.layers(features)
+        return at_least_float32(self.layers(features))

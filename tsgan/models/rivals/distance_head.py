@@ -34,9 +34,17 @@ class DistanceHead(ReIDHead):
         num_classes (int): Identities of the training set.
         in_channels (int): Length of V.
         bn_neck (bool): As of :class:`ReIDHead`. Defaults to False.
+        neck_feat (str): As of :class:`ReIDHead`. Defaults to 'after'.
         tau (float): Scale of the distances. Defaults to 1.0.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, bn_neck: bool = False, tau: float = 1.0) -> None:
-        super().__init__(num_classes, in_channels, bn_neck, init_cfg=None)
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        bn_neck: bool = False,
+        neck_feat: str = 'after',
+        tau: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, in_channels, bn_neck, neck_feat, init_cfg=None)
         self.classifier = Centres(num_classes, in_channels, tau)
