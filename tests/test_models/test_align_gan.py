@@ -284,6 +284,13 @@ def test_a_phase_left_out_of_an_iteration_is_made_up_for_without_gradients(model
     assert [name for name, child in model.named_children() if moved(before[name], child)] == ['discriminators']
 
 
+def test_a_discriminator_for_maps_of_another_width_is_refused_with_the_right_number():
+    cfg = Config.fromfile(CONFIGS / SYNTHETIC).model
+    cfg.discriminators.ir.map_channels = 255
+    with pytest.raises(ValueError, match='model.discriminators.ir.map_channels=256`'):
+        MODELS.build(cfg)
+
+
 def test_unpaired_batches_are_refused(model, make_batch, make_optim_wrapper):
     batch = make_batch()
     batch['data_samples'][0].set_gt_label(5)

@@ -140,6 +140,14 @@ def test_only_the_reid_network_runs_at_test_and_says_what_it_said_without_modali
     assert torch.equal(torch.stack([sample.feature for sample in samples]), model(inputs))
 
 
+def test_a_discriminator_for_features_of_another_length_is_refused_with_the_right_number():
+    cfg = Config.fromfile(CONFIGS / 'synthetic/rivals/cmgan.py').model
+    cfg.reid.encoder.checkpoint = None
+    cfg.discriminator.in_channels = 255
+    with pytest.raises(ValueError, match='V has 256 elements.*model.discriminator.in_channels=256`'):
+        MODELS.build(cfg)
+
+
 def test_the_papers_discriminator_has_2048_1000_500_2_units():
     model = MODELS.build(Config.fromfile(CONFIGS / 'rivals/cmgan.py').model)
     layers = [(m.in_features, m.out_features) for m in model.discriminator.modules() if isinstance(m, torch.nn.Linear)]

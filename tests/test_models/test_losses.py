@@ -145,3 +145,47 @@ def test_teacher_student_loss_moves_the_student_only():
 def test_unknown_reduction_is_refused():
     with pytest.raises(ValueError, match="one of .* not 'batch'"):
         MODELS.build(dict(type='TeacherStudentLoss', loss_weight=1.0, reduction='batch'))
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(
+    ('cfg', 'shape'),
+    [
+        (dict(type='TeacherStudentLoss', loss_weight=1.0, reduction='sum'), (2, 256, 8, 8)),
+        (dict(type='TeacherStudentLoss', loss_weight=1.0, reduction='channel'), (2, 256, 8, 8)),
+        (dict(type='CycleConsistencyLoss', reduction='sum'), (2, 3, 128, 128)),
+        (dict(type='LSGANLoss'), (2, 1, 8, 8)),
+        (dict(type='VanillaGANLoss'), (2, 1, 8, 8)),
+        (dict(type='BatchHardTripletLoss', reduction='sum'), (8, 64)),
+    ],
+    ids=lambda value: value.get('type') + value.get('reduction', '') if isinstance(value, dict) else '',
+)
+def test_losses_of_half_precision_are_those_of_the_same_numbers_in_double(cfg, shape, dtype):
+    x = (300 * torch.randn(shape)).to(dtype)  # squares beyond 65,504
+    y = (300 * torch.randn(shape)).to(dtype)
+    second = {'BatchHardTripletLoss': torch.arange(len(x)) // 2, 'LSGANLoss': True, 'VanillaGANLoss': True}
+    loss = MODELS.build(cfg)
+    found = loss(x, second.get(cfg['type'], y))
+    expected = loss(x.double(), second.get(cfg['type'], y.double()))
+    assert found.dtype == torch.float32 and expected.dtype == torch.float64
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_losses_printed_as_sums_are_so_many_times_their_means():
+    images = torch.rand(4, 3, 8, 5), torch.rand(4, 3, 8, 5)
+    mean, whole = (MODELS.build(dict(type='CycleConsistencyLoss', reduction=r))(*images) for r in ('mean', 'sum'))
+    assert whole.item() == pytest.approx(
+        10 * sum((a - b).abs().sum().item() for a, b in zip(*images, strict=True)) / 4, rel=1e-5
+    )
+    assert whole.item() == pytest.approx(mean.item() * 3 * 8 * 5, rel=1e-5)
+    vectors, labels = torch.randn(12, 5), torch.arange(12) // 3
+    mean, whole = (
+        MODELS.build(dict(type='BatchHardTripletLoss', reduction=r))(vectors, labels) for r in ('mean', 'sum')
+    )
+    assert whole.item() == pytest.approx(12 * mean.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['CycleConsistencyLoss', 'BatchHardTripletLoss'])
+def test_unknown_reductions_are_refused(kind):
+    with pytest.raises(ValueError, match=f"reduction of {kind} is one of .* not 'max'"):
+        MODELS.build(dict(type=kind, reduction='max'))

@@ -1,8 +1,13 @@
+import copy
+import math
+from types import SimpleNamespace
+
 import pytest
 import torch
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from module_states import moved, state
 
-from tsgan.models.alternating import gradient_norms
+from tsgan.models.alternating import gradient_norms, loss_scale
 from tsgan.models.gan import fake_pairs, same_index_pairs
 
 PHASES = ('generators', 'reid', 'discriminators')
@@ -236,6 +241,49 @@ def test_a_term_whose_time_has_not_come_counts_nothing(make_tsgan, make_batch, m
     assert log['reid/loss_ts_real_ir'] > 0
     terms = [value for name, value in log.items() if name.startswith('reid/loss_')]
     assert log['reid/loss'].item() == pytest.approx(sum(t.item() for t in terms), rel=1e-5)
+
+
+@pytest.mark.parametrize('value', [math.inf, math.nan])
+def test_an_infinite_term_whose_time_has_not_come_leaves_the_others_alone(
+    value, make_tsgan, make_batch, make_optim_wrapper, monkeypatch
+):
+    model = make_tsgan()
+    expected = copy.deepcopy(model)
+    for each in (model, expected):
+        each.inactive_terms = frozenset({'reid/loss_ts_cd', 'generators/loss_cyc_rgb'})
+    finite = model.loss_ts_cd.forward
+    monkeypatch.setattr(model.loss_ts_cd, 'forward', lambda *maps: finite(*maps) * value)
+    log = model.train_step(make_batch(), make_optim_wrapper(model))
+    expected.train_step(make_batch(), make_optim_wrapper(expected))
+    assert log['reid/loss_ts_cd'] == 0 and all(value.isfinite() for value in log.values())
+    for (name, a), b in zip(model.named_parameters(), expected.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_every_parameter_has_a_gradient_where_all_terms_wait(make_tsgan, make_batch, make_optim_wrapper):
+    model = make_tsgan()
+    model.phases = ('discriminators',)
+    terms = ('loss_ir_real', 'loss_ir_fake', 'loss_rgb_real', 'loss_rgb_fake')
+    model.inactive_terms = frozenset(f'discriminators/{term}' for term in terms)
+    grads = {}
+    for name, p in model.discriminators.named_parameters():
+        p.register_hook(lambda grad, name=name: grads.update({name: grad}))
+    model.train_step(make_batch(), make_optim_wrapper(model))
+    assert grads.keys() == dict(model.discriminators.named_parameters()).keys()
+    assert all((grad == 0).all() for grad in grads.values())
+
+
+def test_gradient_norms_in_half_precision_are_measured_with_the_loss_scale():
+    layer = torch.nn.Linear(3, 2)
+    x = torch.randn(5, 3)
+    term = (1e-9 * layer(x).half().float()).sum()  # its gradient goes through half precision, whose least is 6e-8
+    assert gradient_norms({'loss': term}, layer)['loss'] == 0
+    wrapper = object.__new__(AmpOptimWrapper)  # whose own __init__ asks for a GPU
+    wrapper.loss_scaler = SimpleNamespace(get_scale=lambda: 2.0**16)
+    found = gradient_norms({'loss': term}, layer, loss_scale(wrapper))['loss']
+    expected = 1e-9 * torch.cat([x.sum(0).repeat(2), torch.full((2,), 5.0)]).norm()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-2)
+    assert loss_scale(OptimWrapper(torch.optim.SGD(layer.parameters(), lr=0.1))) == 1
 
 
 def test_gradient_norms_are_those_of_separate_backward_passes():

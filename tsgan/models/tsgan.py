@@ -102,13 +102,7 @@ class TSGAN(ReIDBaseline):
                 f"the teacher's map has {teacher} channels, and the student's middle map has {student['mid_map']}: "
                 'give model.teacher.encoder.backbone the stages that the student has up to there.'
             )
-        if self.joint and self.discriminators.ir.map_channels != student[self.map_field]:
-            found = student[self.map_field]
-            raise ValueError(
-                f'the map that D_I sees has {found} channels, but model.discriminators.ir.map_channels is '
-                f'{self.discriminators.ir.map_channels}: set it, in the config or with `--cfg-options '
-                f'model.discriminators.ir.map_channels={found}`.'
-            )
+        self.discriminators.check_maps(student[self.map_field])
 
     def check_batch(self, data_samples: list[DataSample]) -> None:
         """A batch of the pair sampler, with two identities where there are to be pairs of two."""

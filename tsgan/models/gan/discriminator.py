@@ -136,6 +136,15 @@ class Discriminators(BaseModule):
         self.ir = MODELS.build(ir)
         self.rgb = MODELS.build(rgb)
 
+    def check_maps(self, channels: int) -> None:
+        """Raises ValueError when a joint D_I reads maps of another number of channels than it is going to be given."""
+        if self.ir.joint and self.ir.map_channels != channels:
+            raise ValueError(
+                f'the map that D_I sees has {channels} channels, but model.discriminators.ir.map_channels is '
+                f'{self.ir.map_channels}: set it, in the config or with `--cfg-options '
+                f'model.discriminators.ir.map_channels={channels}`.'
+            )
+
     def forward(
         self, ir: Tensor, rgb: Tensor | None, maps: Tensor | None = None, pairs: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:

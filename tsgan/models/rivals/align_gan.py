@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
 from tsgan.models.losses import at_least_float32
-from tsgan.models.reid import ReIDBaseline, ReIDNet
+from tsgan.models.reid import ReIDBaseline, ReIDNet, map_channels
 from tsgan.models.reid.baseline import rgb_mask
 from tsgan.registry import MODELS
 from tsgan.structures import PairStep, ReIDOutput, unwrapped
@@ -52,6 +52,9 @@ class AlignGAN(ReIDBaseline):
         gan_pairs (int, optional): Pairs of a batch that generators and discriminators train on, the first ones.
             Defaults to None, all.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: When the joint discriminator does not fit the ReID network's maps.
     """
 
     PHASES: Sequence[str] = ('reid', 'generators', 'warmup_discriminators', 'discriminators')
@@ -80,6 +83,7 @@ class AlignGAN(ReIDBaseline):
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
         self.warmup_discriminators = MODELS.build(warmup_discriminators)
+        self.discriminators.check_maps(map_channels(self.reid.encoder)[-1])
         self.loss_adv = MODELS.build(loss_adv)
         self.loss_cyc = MODELS.build(loss_cyc)
         self.loss_idt = MODELS.build(loss_idt)

@@ -41,6 +41,9 @@ class CMGAN(ReIDBaseline):
         data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
         gan_weight (float): gamma. Defaults to 0.05.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: When the discriminator reads features of another length than the network's.
     """
 
     PHASES: Sequence[str] = ('reid', 'discriminator')
@@ -57,6 +60,12 @@ class CMGAN(ReIDBaseline):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        if discriminator['in_channels'] != reid['head']['in_channels']:
+            raise ValueError(
+                f'V has {reid["head"]["in_channels"]} elements, but model.discriminator.in_channels is '
+                f'{discriminator["in_channels"]}: set it, in the config or with `--cfg-options '
+                f'model.discriminator.in_channels={reid["head"]["in_channels"]}`.'
+            )
         self.discriminator = MODELS.build(discriminator)
         self.loss_modality = MODELS.build(loss_modality)
         self.gan_weight = gan_weight
