@@ -101,6 +101,21 @@ def test_the_reranked_row_is_jd_tested_with_reranking(row):
     assert differences(row('tsgan_jd'), row('tsgan_jd_rerank')) == {'test_evaluator.rerank'}
 
 
+def test_the_printed_row_is_jd_with_every_norm_and_sum_as_printed_and_its_weights(row):
+    names = ['loss_cyc', 'loss_tri', 'loss_ts_cd', 'loss_ts_real_ir', 'loss_ts_fake_ir']
+    assert differences(row('tsgan_jd'), row('tsgan_jd_printed')) == {f'model.{name}.reduction' for name in names}
+    assert {load(row('tsgan_jd_printed')).model[name].reduction for name in names} == {'sum'}
+
+
+def test_the_joint_discriminator_is_align_gans_where_images_leave_it_positions():
+    ours, theirs, small = (load(f'{name}.py').model for name in ('tsgan_jd', 'rivals/align_gan', 'synthetic/tsgan_jd'))
+    assert ours.discriminators.ir == theirs.discriminators.ir
+    for cfg, width in ((ours, 1024), (small, 128)):
+        joint = MODELS.build(cfg.discriminators.ir).joint_branch
+        assert joint[-1].in_channels == width
+        assert sum(isinstance(layer, torch.nn.InstanceNorm2d) for layer in joint) == (2 if cfg is ours else 1)
+
+
 def test_jd_trains_the_backbones_network_on_its_data_and_schedule(row):
     backbone, jd = load(row('backbone')), load(row('tsgan_jd'))
     for part in ('reid', 'loss_id', 'loss_tri', 'data_preprocessor'):
