@@ -24,10 +24,8 @@ def test_each_child_has_the_format_that_is_fast_for_it(make_tsgan):
 @pytest.mark.parametrize(
     ('channels', 'stride', 'expected'), [(16, 2, True), (16, 1, True), (15, 2, False), (15, 1, True)]
 )
-@pytest.mark.parametrize('end', ['in', 'out'])
-def test_a_network_that_would_write_past_its_memory_stays_contiguous(channels, stride, expected, end):
-    narrow = (channels, 32) if end == 'in' else (32, channels)
-    network = nn.Sequential(nn.Conv2d(3, narrow[0], 3), nn.Conv2d(*narrow, 1, stride=stride))
+def test_a_network_that_would_write_past_its_memory_stays_contiguous(channels, stride, expected):
+    network = nn.Sequential(nn.Conv2d(3, channels, 3), nn.Conv2d(channels, 32, 1, stride=stride))
     before = network[0].weight.clone()
     assert to_fastest_format(network) is network
     assert last(network[0]) == expected

@@ -10,8 +10,9 @@ def to_fastest_format(network: nn.Module) -> nn.Module:
     Not for a network with instance norms (generators, discriminators): each of them brings its input back to
     contiguous memory, so that channels last costs a copy a layer.
 
-    And not for one with a strided 1x1 convolution of fewer than 16 channels: its backward pass in oneDNN, channels
-    last, writes past its memory on CPUs with AVX2 (torch 2.15, and earlier ones; ``ONEDNN_MAX_CPU_ISA=AVX2`` shows it).
+    And not for one with a strided 1x1 convolution of fewer input channels than a vector has floats: its backward pass
+    in oneDNN, channels last, writes past its memory (torch 2.15 and others; with fewer than 8 channels on CPUs with
+    AVX2, which ``ONEDNN_MAX_CPU_ISA=AVX2`` imitates).
     """
     return network if any(map(writes_past_memory, network.modules())) else network.to(memory_format=torch.channels_last)
 
@@ -22,5 +23,5 @@ def writes_past_memory(module: nn.Module) -> bool:
         isinstance(module, nn.Conv2d)
         and module.kernel_size == (1, 1)
         and max(module.stride) > 1
-        and min(module.in_channels, module.out_channels) < VECTOR
+        and module.in_channels < VECTOR
     )
