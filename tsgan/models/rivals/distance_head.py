@@ -1,6 +1,7 @@
 import torch
 from torch import Tensor, nn
 
+from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDHead
 from tsgan.registry import MODELS
 
@@ -18,7 +19,8 @@ class Centres(nn.Module):
         """(N, in_channels) -> (N, num_classes)"""
         # the exact difference: |a|^2 - 2ab + |b|^2 loses small distances between long vectors
         exact = 'donot_use_mm_for_euclid_dist'
-        return -self.tau * torch.cdist(feature.float(), self.centres.float(), compute_mode=exact).square()
+        distance = torch.cdist(at_least_float32(feature), at_least_float32(self.centres), compute_mode=exact)
+        return -self.tau * distance.square()
 
 
 @MODELS.register_module()
