@@ -21,9 +21,7 @@ def test_each_child_has_the_format_that_is_fast_for_it(make_tsgan):
         assert found and all(last(conv) == expected for conv in found), name
 
 
-@pytest.mark.parametrize(
-    ('channels', 'stride', 'expected'), [(16, 2, True), (16, 1, True), (15, 2, False), (15, 1, True)]
-)
+@pytest.mark.parametrize(('channels', 'stride', 'expected'), [(8, 2, True), (8, 1, True), (7, 2, False), (7, 1, True)])
 def test_a_network_that_would_write_past_its_memory_stays_contiguous(channels, stride, expected):
     network = nn.Sequential(nn.Conv2d(3, channels, 3), nn.Conv2d(channels, 32, 1, stride=stride))
     before = network[0].weight.clone()

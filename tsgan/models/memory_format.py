@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-VECTOR = 16  # floats of the widest vector that a CPU convolution works with
+VECTOR = 8  # floats of AVX2's vectors
 
 
 def to_fastest_format(network: nn.Module) -> nn.Module:
@@ -10,9 +10,9 @@ def to_fastest_format(network: nn.Module) -> nn.Module:
     Not for a network with instance norms (generators, discriminators): each of them brings its input back to
     contiguous memory, so that channels last costs a copy a layer.
 
-    And not for one with a strided 1x1 convolution of fewer input channels than a vector has floats: its backward pass
-    in oneDNN, channels last, writes past its memory (torch 2.15 and others; with fewer than 8 channels on CPUs with
-    AVX2, which ``ONEDNN_MAX_CPU_ISA=AVX2`` imitates).
+    And not for one with a strided 1x1 convolution of fewer than 8 input channels: channels last, its backward pass in
+    oneDNN writes past its memory on CPUs with AVX2 and without AVX-512, which ``ONEDNN_MAX_CPU_ISA=AVX2`` imitates
+    (seen with torch 2.15; contiguous, or with 8 channels or more, it does not).
     """
     return network if any(map(writes_past_memory, network.modules())) else network.to(memory_format=torch.channels_last)
 
