@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -23,6 +25,20 @@ def table():
     pids, camids, frames = draws.permutation(np.array(labels)).T
     feats = draws.normal(size=(8, 6))[pids] + draws.normal(size=(len(pids), 6))
     return FeatureTable(feats.astype(np.float32), pids, camids, frames, np.where(np.isin(camids, (3, 6)), 'ir', 'rgb'))
+
+
+@pytest.fixture
+def regdb_table(table):
+    """The same images under RegDB's two cameras."""
+    return replace(table, camids=np.where(table.modalities == 'ir', 2, 1))
+
+
+@pytest.fixture
+def llcm_table(table):
+    """The same images under cameras of LLCM, of which two take both modalities."""
+    cameras = np.arange(7)
+    cameras[[3, 6]] = 4, 5
+    return replace(table, camids=cameras[table.camids])
 
 
 @pytest.fixture

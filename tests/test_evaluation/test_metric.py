@@ -22,7 +22,7 @@ def data_samples(table):
                 'camid': int(table.camids[row]),
                 'frame': int(table.frames[row]),
                 'modality': str(table.modalities[row]),
-                'img_path': f'{row}.jpg',
+                'img_path': f'data/{row}.jpg',
             }
         )
         sample.set_field(torch.from_numpy(table.feats[row]), 'feature')
@@ -44,6 +44,7 @@ def test_the_metric_gives_what_evaluate_gives(table, data_samples, perm_file, tm
     assert isinstance(metric, ReIDMetric)
     assert metric.last is None
     evaluator = Evaluator(metric)
+    evaluator.dataset_meta = {'data_root': 'data'}
     evaluator.process(data_samples[:50])
     evaluator.process(data_samples[50:])
     logged = evaluator.evaluate(len(data_samples))
@@ -53,7 +54,7 @@ def test_the_metric_gives_what_evaluate_gives(table, data_samples, perm_file, tm
     assert logged == {f'{name}/{key}': row[key] for name, row in expected.items() for key in METRIC_NAMES}
 
     assert metric.last.results == expected
-    assert metric.last.img_paths == [f'{row}.jpg' for row in range(len(table))]
+    assert metric.last.features.paths.tolist() == [f'data/{row}.jpg' for row in range(len(table))]
     np.testing.assert_array_equal(metric.last.features.feats, table.feats)
 
     written = json.loads((tmp_path / 'results.json').read_text())
@@ -65,7 +66,9 @@ def test_the_metric_gives_what_evaluate_gives(table, data_samples, perm_file, tm
         'normalize': True,
         'training_identities': 'train+val (395), last checkpoint',
     }
-    assert evaluate(load_features(tmp_path / 'features.npz'), protocol, rerank) == expected
+    loaded = load_features(tmp_path / 'features.npz')
+    assert evaluate(loaded, protocol, rerank) == expected
+    assert loaded.paths[0] == f'{np.flatnonzero(table.modalities == "ir")[0]}.jpg'
 
 
 def test_the_log_holds_the_table(data_samples, perm_file, caplog):

@@ -7,6 +7,7 @@ from scipy.io import loadmat, savemat
 
 from tsgan.evaluation import (
     CrossModalityProtocol,
+    FeatureTable,
     LLCMProtocol,
     RegDBProtocol,
     SingleModalityProtocol,
@@ -153,19 +154,6 @@ def test_a_table_that_does_not_fit_sysu_is_refused(table):
         protocol.settings(replace(nameless, camids=np.full(len(table), 6)))
 
 
-def test_sysu_images_under_cameras_of_the_other_modality_are_refused(table):
-    protocol = SYSUMM01Protocol(shots=(1,))
-    for camids, said in (
-        (table.camids - 1, '16 ir images'),  # counted from 0
-        (np.where(table.camids == 6, 7, table.camids), 'such as 7'),
-        (np.where(table.camids == 5, 6, table.camids), 'rgb images'),
-    ):
-        with pytest.raises(ValueError, match=said):
-            protocol.settings(replace(table, camids=camids))
-    with pytest.raises(ValueError, match='images are of other cameras'):
-        protocol.settings(replace(table, modalities=np.where(table.modalities == 'ir', 'rgb', 'ir')))
-
-
 @pytest.mark.parametrize(
     ('spoil', 'said'),
     [
@@ -249,7 +237,8 @@ def sides(direction):
     return direction.split('_to_')
 
 
-def test_regdb_searches_all_images_of_one_modality_with_all_of_the_other(table):
+def test_regdb_searches_all_images_of_one_modality_with_all_of_the_other(regdb_table):
+    table = regdb_table
     settings = RegDBProtocol().settings(table)
     assert set(settings) == {'ir_to_rgb', 'rgb_to_ir'}
     for direction, setting in settings.items():
@@ -260,7 +249,8 @@ def test_regdb_searches_all_images_of_one_modality_with_all_of_the_other(table):
         assert setting.exclude is None
 
 
-def test_llcm_draws_the_gallery_and_not_the_queries_in_both_directions(table):
+def test_llcm_draws_the_gallery_and_not_the_queries_in_both_directions(llcm_table):
+    table = llcm_table
     settings = LLCMProtocol().settings(table)
     assert set(settings) == {'ir_to_rgb', 'rgb_to_ir'}
     for direction, setting in settings.items():
@@ -301,12 +291,128 @@ def test_unknown_directions_are_refused(protocol, table):
         protocol().settings(replace(table, modalities=np.full(len(table), 'rgb')))
 
 
-@pytest.mark.parametrize('protocol', [LLCMProtocol(), SYSUMM01Protocol(gallery_sampling='agw', shots=(1,))])
-def test_seeded_draws_need_frame_numbers_that_tell_images_apart(protocol, table):
-    with pytest.raises(ValueError, match='must number the 4 images of identity 1 in camera 1 apart'):
-        protocol.settings(replace(table, frames=np.zeros(len(table))))
-    with pytest.raises(ValueError, match='`frames`'):
-        protocol.settings(replace(table, frames=np.ones(len(table))))
+@pytest.mark.parametrize(
+    ('frames', 'said'),
+    [
+        (lambda frames: None, r'`frames` \((query|gallery)_frames in a features file\) are missing: number the images'),
+        (lambda frames: 0 * frames, 'are missing'),
+        (
+            lambda frames: frames - 1,
+            r'`frames` \((query|gallery)_frames in a features file\) are counted from 0: add 1',
+        ),
+        (lambda frames: frames - 3, 'begin with -2: expected 1 or more'),
+        (lambda frames: 1 + 0 * frames, r'apart: row \d+ \(\d+.jpg\) and row \d+ \(\d+.jpg\) both have number 1'),
+    ],
+)
+@pytest.mark.parametrize('data', ['table', 'llcm_table'])
+def test_draws_need_frame_numbers_from_1_that_tell_images_apart(data, frames, said, request):
+    table = request.getfixturevalue(data)
+    protocol = SYSUMM01Protocol(gallery_sampling='agw', shots=(1,)) if data == 'table' else LLCMProtocol()
+    spoilt = replace(table, frames=frames(table.frames), paths=[f'{row}.jpg' for row in range(len(table))])
+    with pytest.raises(ValueError, match=said):
+        protocol.settings(spoilt)
+
+
+def test_missing_frames_are_those_of_the_modality_that_is_drawn_from(llcm_table):
+    spoilt = replace(llcm_table, frames=np.where(llcm_table.modalities == 'ir', 0, llcm_table.frames))
+    assert LLCMProtocol(['ir_to_rgb']).settings(spoilt)
+    with pytest.raises(ValueError, match=r'\(query_frames in a features file\) are missing'):
+        LLCMProtocol(['rgb_to_ir']).settings(spoilt)
+
+
+def test_frames_that_begin_later_are_no_harm(llcm_table):
+    assert LLCMProtocol().settings(replace(llcm_table, frames=llcm_table.frames + 41))
+
+
+def under(table, rgb, ir):
+    """The table's images, each modality under these cameras in turn."""
+    camids = np.empty(len(table), int)
+    for modality, cameras in (('rgb', rgb), ('ir', ir)):
+        rows = table.modalities == modality
+        camids[rows] = np.resize(cameras, rows.sum())
+    return replace(table, camids=camids)
+
+
+SYSU = SYSUMM01Protocol(shots=(1,))
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'rgb', 'ir', 'hint'),
+    [
+        (RegDBProtocol(), (1, 2, 4, 5), (3, 6), 'such are those of SYSU-MM01'),
+        (RegDBProtocol(), range(1, 10), (1, 2, 4, 5, 6, 7, 8, 9), 'such are those of LLCM'),
+        (RegDBProtocol(), (1, 2), (7,), 'such are those of no data set known here'),
+        (LLCMProtocol(), (1, 2, 4, 5), (3, 6), 'such are those of SYSU-MM01'),
+        (LLCMProtocol(), (1, 4), (6,), 'such are those of SYSU-MM01'),  # of cameras 1 to 9, but none in both modalities
+        (LLCMProtocol(), (1,), (2,), 'such are those of RegDB'),
+        (LLCMProtocol(), (0,), (0,), 'such are those of RegDB'),
+        (LLCMProtocol(), range(9), (0, 1, 3, 4, 5, 6, 7, 8), 'seem to be counted from 0'),
+        (LLCMProtocol(), (1, 2, 4), (1, 2, 3, 4), 'with the modalities swapped these are right'),
+        (LLCMProtocol(), range(1, 15), (1, 2), 'no data set known here'),
+        (SYSU, (1,), (2,), 'such are those of RegDB'),
+        (SYSU, range(1, 10), (1, 2, 4, 5, 6, 7, 8, 9), 'such are those of LLCM'),
+        (SYSU, (0, 1, 3, 4), (2, 5), 'seem to be counted from 0'),
+        (SYSU, (3, 6), (1, 2, 4, 5), 'with the modalities swapped these are right'),
+        (SYSU, (1, 2, 4, 5), (3, 7), 'no data set known here'),
+    ],
+)
+def test_a_protocol_that_the_cameras_contradict_is_refused_and_the_one_that_fits_is_named(
+    table, protocol, rgb, ir, hint
+):
+    with pytest.raises(
+        ValueError, match=f"'s protocol expects .*; the images are of RGB camera.*IR camera.*: .*{hint}"
+    ):
+        protocol.settings(under(table, rgb, ir))
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'rgb', 'ir'),
+    [
+        (RegDBProtocol(), (0,), (0,)),  # nobody asked for cameras
+        (RegDBProtocol(), (1,), (2,)),
+        (LLCMProtocol(), (1, 2), (2,)),
+        (LLCMProtocol(), (3,), (4, 9)),
+        (SYSU, (2, 4), (6,)),
+        (SYSU, (1, 5), (3, 6)),
+    ],
+)  # fmt: skip
+def test_some_of_a_data_sets_cameras_will_do(table, protocol, rgb, ir):
+    few = under(table, rgb, ir)
+    few = replace(few, frames=np.arange(1, len(table) + 1))
+    if set(rgb).isdisjoint(ir) and isinstance(protocol, LLCMProtocol):
+        with pytest.raises(ValueError, match='some of them the same'):
+            protocol.settings(few)
+    else:
+        assert protocol.settings(few)
+
+
+def test_a_sysu_table_without_modalities_has_them_from_its_cameras(table):
+    nameless = replace(table, modalities=None)
+    for name, setting in SYSU.settings(nameless).items():
+        np.testing.assert_array_equal(setting.trials[0].gallery, SYSU.settings(table)[name].trials[0].gallery)
+    with pytest.raises(ValueError, match='seem to be counted from 0|no data set known here'):
+        SYSU.settings(replace(nameless, camids=table.camids - 1))
+
+
+def regdb_split(num_ids, num_images):
+    pids = np.tile(np.repeat(np.arange(num_ids), num_images), 2)
+    modalities = np.repeat(['rgb', 'ir'], num_ids * num_images)
+    return FeatureTable(np.ones((len(pids), 1)), pids, np.where(modalities == 'ir', 2, 1), modalities=modalities)
+
+
+def test_other_counts_than_the_data_sets_are_said_and_measured(llcm_table, recwarn):
+    assert RegDBProtocol().settings(regdb_split(206, 10))
+    assert not recwarn
+    with pytest.warns(
+        UserWarning, match='RegDB has 206 test identities with 10 images in each .* these are 412 with 10'
+    ):
+        assert RegDBProtocol().settings(regdb_split(412, 10))
+    uneven = regdb_split(206, 10)
+    uneven = replace(uneven, pids=np.where(np.arange(len(uneven)) == 0, 1, uneven.pids))
+    with pytest.warns(UserWarning, match='these are 206 with 9 to 11'):
+        RegDBProtocol().settings(uneven)
+    with pytest.warns(UserWarning, match='LLCM has 351 test identities, these are 5: not comparable'):
+        assert LLCMProtocol().settings(llcm_table)
 
 
 def test_llcm_counts_trials_from_1():

@@ -38,7 +38,7 @@ def main() -> None:
     )
     result = name_settings(result, args)
     about = describe(protocol, args)
-    print(f'{about}\n{comparison_table(result, args.confidence)}')
+    print(f'{about}\nA: {args.a}\nB: {args.b}\n{comparison_table(result, args.confidence)}')
     if args.json:
         options = {name: getattr(args, name) for name in ('a', 'b', 'resamples', 'confidence', 'seed')}
         write_results(args.json, result, **about, **options)

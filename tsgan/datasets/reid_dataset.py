@@ -72,6 +72,7 @@ class ReIDDataset(BaseDataset):
             raise FileNotFoundError(f'{self.data_root} holds no {" or ".join(self.wanted_modalities)} image to load')
         if self.modality is None and not self.test_mode:
             self._check_pairs(records)
+        self._metainfo['data_root'] = self.data_root  # for the metric, which writes paths relative to it
         labels = {pid: label for label, pid in enumerate(sorted({record['pid'] for record in records}))}
         return [record | {'gt_label': labels[record['pid']]} for record in records]
 

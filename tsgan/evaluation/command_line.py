@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
@@ -78,7 +79,8 @@ def describe(protocol: SYSUMM01Protocol | RegDBProtocol | LLCMProtocol, args: Na
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command line; what is wrong with its input is said in a sentence, and ends it."""
+    """Run a command line; what is wrong with its input is said in a sentence, and ends it; a warning is one line."""
+    warnings.formatwarning = lambda message, *where: f'warning: {message}\n'
     try:
         main()
     except (ValueError, OSError, RuntimeError, NotImplementedError, ImportError) as error:

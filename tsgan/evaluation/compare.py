@@ -69,7 +69,7 @@ def compare(
 def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence: float = 95.0) -> str:
     """What `compare` returns, as a table; a star where the interval leaves out 0."""
     width = max(len('setting'), *map(len, result))
-    lines = [f'{"setting":<{width}}  metric       A       B    B - A   {confidence:g} % interval over identities']
+    lines = [f'{"setting":<{width}}  metric     A %     B %    B - A   {confidence:g} % interval over identities']
     for name, metrics in result.items():
         for metric, row in metrics.items():
             star = ' *' if row['low'] > 0 or row['high'] < 0 else ''
@@ -93,8 +93,8 @@ def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
         if differ.any():
             row = int(differ.argmax())
             raise ValueError(
-                f'Only the same images in the same order can be compared: of row {row} (queries first, then gallery), '
-                f'A has {left[row]} and B has {right[row]} in {name}.'
+                'Only the same images in the same order can be compared (queries first, then gallery): in '
+                f'{name} A has {left[row]} for {a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
             )
 
 

@@ -51,7 +51,8 @@ def evaluate(
         - `num_trials`, `sampling` (how the trials were drawn) and `reranked`.
 
     Raises:
-        ValueError: A setting in which no query has a match, or whatever the protocol finds wrong with the table.
+        ValueError: Features that tell nobody apart (all equal, or zeros that are to be brought to unit length), a
+            setting in which no query has a match, or whatever the protocol finds wrong with the table.
     """
     scored = score_settings(features, protocol, rerank, normalize, device, memory_mb)
     return {name: _summarize_trials(setting) for name, setting in scored.items()}
@@ -89,7 +90,9 @@ def score_settings(
         ValueError: As `evaluate` does.
     """
     settings = protocol.settings(features)
-    feats = l2_normalize(features.feats) if normalize else features.feats  # (N, D)
+    feats = _unit_length(features) if normalize else features.feats  # (N, D)
+    if (feats == feats[0]).all():  # ties rank by row: the order of the table would make the numbers
+        raise ValueError(f'All {len(feats)} features are equal: they tell nobody apart.')
     scored = _score_plain(features, centre(feats), settings, memory_mb)
     if rerank:
         scored |= _score_reranked(features, feats, settings, device, memory_mb)
@@ -99,6 +102,17 @@ def score_settings(
                 f"Setting '{name}' is empty: no query has an image of its identity in the gallery it may see."
             )
     return scored
+
+
+def _unit_length(table: FeatureTable) -> np.ndarray:
+    """Features of unit length, (N, D) float32. Raises ValueError for those that are zeros."""
+    zeros = ~table.feats.any(axis=1)  # (N,)
+    if zeros.any():
+        raise ValueError(
+            f'{zeros.sum()} of {len(table)} features are all zeros, the first is {table.name_row(zeros.argmax())}: '
+            'they have no direction, and cannot be brought to unit length (normalize=False compares features as they are).'
+        )
+    return l2_normalize(table.feats)
 
 
 def _score_plain(

@@ -1,13 +1,24 @@
 """The one table that evaluation reads: a feature and its labels for every test image."""
 
 import os
+import zlib
 from dataclasses import dataclass
-from zipfile import BadZipFile
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
-KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in ('feats', 'pids', 'camids', 'frames')]
+REQUIRED, OPTIONAL = ('feats', 'pids', 'camids'), ('frames', 'paths')
+KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in REQUIRED + OPTIONAL]
+
+KINDS = {  # how files begin that people take for NPZ files
+    b'\x93NUMPY': 'a single array (.npy)',
+    b'\x89HDF': 'an HDF5 file',
+    b'MATLAB': 'a MATLAB file',
+    b'\x80': 'a Python pickle',
+    b'\x1f\x8b': 'a gzip archive',
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +32,7 @@ class FeatureTable:
         frames (np.ndarray, optional): Number of the image in its camera / identity folder, (N,), int, from 1; 0 where
             it is not known.
         modalities (np.ndarray, optional): 'rgb' or 'ir', (N,), str.
+        paths (np.ndarray, optional): The image's file, (N,), str, '' where it is not known. Nothing is measured by it.
 
     Raises:
         ValueError: Lengths that differ, a table without rows, features that are not finite, labels of another kind.
@@ -31,41 +43,29 @@ class FeatureTable:
     camids: np.ndarray
     frames: np.ndarray | None = None
     modalities: np.ndarray | None = None
+    paths: np.ndarray | None = None
 
     def __post_init__(self):
-        feats = np.asarray(self.feats)
-        if feats.ndim != 2 or 0 in feats.shape:
-            raise ValueError(f'Features must be a table of shape (N, D) with at least one row, not {feats.shape}.')
-        if feats.dtype.kind not in 'biuf':
-            raise ValueError(f'Features must be real numbers, not {feats.dtype}.')
-        if feats.dtype.kind != 'f':
-            feats = feats.astype(np.float32)
-        bad = ~np.isfinite(feats).all(axis=1)  # (N,)
-        if bad.any():
-            raise ValueError(
-                f'Features must be finite: {bad.sum()} of {len(feats)} rows hold NaN or infinity, '
-                f'the first is row {bad.argmax()}.'
-            )
+        feats = _real_features('Features', self.feats)
         object.__setattr__(self, 'feats', feats)
-        for name in ('pids', 'camids', 'frames', 'modalities'):
+        for name in ('pids', 'camids', 'frames', 'modalities', 'paths'):
             column = getattr(self, name)
-            if column is None and name in ('frames', 'modalities'):
+            if column is None and name not in REQUIRED:
                 continue
-            column = np.asarray(column)
-            if column.shape != (len(feats),):
-                raise ValueError(f'{name} has shape {column.shape} beside {len(feats)} features: one value a feature.')
-            if name == 'modalities':
-                column = column.astype(str)
-                if not np.isin(column, ('rgb', 'ir')).all():
-                    raise ValueError(f"Modalities must be 'rgb' or 'ir', not {sorted(set(column.tolist()))}.")
-            elif column.dtype.kind not in 'biuf' or (column != np.nan_to_num(column).astype(np.int64)).any():
-                raise ValueError(f'{name} must be integers.')
+            if name in ('modalities', 'paths'):
+                column = _column(name, column, len(feats), 'features').astype(str)
             else:
-                column = column.astype(np.int64)
+                column = _integers(name, column, len(feats), 'features')
+            if name == 'modalities' and not np.isin(column, ('rgb', 'ir')).all():
+                raise ValueError(f"Modalities must be 'rgb' or 'ir', not {sorted(set(column.tolist()))}.")
             object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
         return len(self.feats)
+
+    def name_row(self, row: int) -> str:
+        """What to call an image in a message: its row, and its file where that is known."""
+        return f'row {row}' + (f' ({self.paths[row]})' if self.paths is not None and self.paths[row] else '')
 
     @classmethod
     def from_query_gallery(
@@ -78,32 +78,80 @@ class FeatureTable:
         gallery_camids: np.ndarray,
         gallery_frames: np.ndarray | None = None,
         query_frames: np.ndarray | None = None,
+        gallery_paths: np.ndarray | None = None,
+        query_paths: np.ndarray | None = None,
     ) -> 'FeatureTable':
         """Stacks IR queries (Nq rows) and RGB gallery images (Ng rows) to one table, queries first.
 
         A frame number that is not given is 0: protocols that sample by frame only ask for the gallery's.
         """
-        query_feats, gallery_feats = np.asarray(query_feats), np.asarray(gallery_feats)
-        for side, feats in (('query', query_feats), ('gallery', gallery_feats)):
+        sides = {
+            'query': (query_feats, query_pids, query_camids, query_frames, query_paths, NPZ_QUERY),
+            'gallery': (gallery_feats, gallery_pids, gallery_camids, gallery_frames, gallery_paths, NPZ_GALLERY),
+        }
+        columns = []
+        for side, (feats, pids, camids, frames, paths, modality) in sides.items():
+            feats = np.asarray(feats)
             if not feats.size:
                 raise ValueError(f'{side}_feats is empty: its shape is {feats.shape}.')
-        sides = {
-            'query': (query_feats, query_pids, query_camids, query_frames, NPZ_QUERY),
-            'gallery': (gallery_feats, gallery_pids, gallery_camids, gallery_frames, NPZ_GALLERY),
-        }
-        if query_feats.ndim != 2 or gallery_feats.ndim != 2 or query_feats.shape[1] != gallery_feats.shape[1]:
+            feats, count, rows = _real_features(f'{side}_feats', feats), len(feats), f'{side}_feats'
+            frames = np.zeros(count, np.int64) if frames is None else frames
+            labels = {'pids': pids, 'camids': camids, 'frames': frames}
+            integers = (_integers(f'{side}_{name}', column, count, rows) for name, column in labels.items())
+            paths = np.full(count, '') if paths is None else _column(f'{side}_paths', paths, count, rows).astype(str)
+            columns.append((feats, *integers, np.full(count, modality), paths))
+        (query_feats, *_), (gallery_feats, *_) = columns
+        if query_feats.shape[1] != gallery_feats.shape[1]:
             raise ValueError(
                 f'query_feats {query_feats.shape} and gallery_feats {gallery_feats.shape} must be (Nq, D) and (Ng, D).'
             )
-        columns = []
-        for side, (feats, pids, camids, frames, modality) in sides.items():
-            count = len(feats)
-            frames = np.zeros(count, np.int64) if frames is None else frames
-            for name, column in (('pids', pids), ('camids', camids), ('frames', frames)):
-                if np.shape(column) != (count,):
-                    raise ValueError(f'{side}_{name} has shape {np.shape(column)} beside {count} {side}_feats.')
-            columns.append((feats, pids, camids, frames, np.full(count, modality)))
-        return cls(*(np.concatenate(pair) for pair in zip(*columns, strict=True)))
+        if np.array_equal(query_feats, gallery_feats):
+            raise ValueError(
+                f'query_feats and gallery_feats are the same {len(query_feats)} features: one of the two was given '
+                'twice, where infrared and visible images were expected.'
+            )
+        *columns, paths = (np.concatenate(pair) for pair in zip(*columns, strict=True))
+        return cls(*columns, paths if (paths != '').any() else None)
+
+
+def _real_features(name: str, feats: np.ndarray) -> np.ndarray:
+    """Checked features, (N, D), float. Raises ValueError for anything else, under this name."""
+    feats = np.asarray(feats)
+    if feats.ndim != 2 or 0 in feats.shape:
+        raise ValueError(f'{name} must be a table of shape (N, D) with at least one row, not {feats.shape}.')
+    if feats.dtype.kind not in 'biuf':
+        raise ValueError(f'{name} must be real numbers, not {feats.dtype}.')
+    if feats.dtype.kind != 'f':
+        feats = feats.astype(np.float32)
+    bad = ~np.isfinite(feats).all(axis=1)  # (N,)
+    if bad.any():
+        raise ValueError(
+            f'{name} must be finite: {bad.sum()} of {len(feats)} rows hold NaN or infinity, '
+            f'the first is row {bad.argmax()}.'
+        )
+    return feats
+
+
+def _column(name: str, column: np.ndarray, count: int, rows: str) -> np.ndarray:
+    """A column of one value a row, (count,)."""
+    column = np.asarray(column)
+    if column.shape != (count,):
+        raise ValueError(f'{name} has shape {column.shape} beside {count} {rows}: expected one value each, ({count},).')
+    return column
+
+
+def _integers(name: str, column: np.ndarray, count: int, rows: str) -> np.ndarray:
+    """A column of whole numbers of any type, (count,), as int64."""
+    column = _column(name, column, count, rows)
+    if column.dtype.kind not in 'biuf':
+        kind = {'U': 'text', 'S': 'text', 'O': 'Python objects'}.get(column.dtype.kind, column.dtype)
+        raise ValueError(f'{name} must be integers, not {kind}.')
+    if column.dtype.kind in 'uf':
+        bad = ~(np.isfinite(column) & (np.abs(column) < 2**62) & (column == np.floor(column)))
+        if bad.any():
+            row = bad.argmax()
+            raise ValueError(f'{name} must be integers: row {row} holds {column[row]}.')
+    return column.astype(np.int64)
 
 
 def l2_normalize(feats: np.ndarray) -> np.ndarray:
@@ -141,45 +189,98 @@ def first_equal(feats: np.ndarray) -> np.ndarray:
     return first
 
 
-def save_features(path: str, table: FeatureTable) -> None:
+def save_features(path: str, table: FeatureTable, data_root: str | None = None) -> None:
     """Writes a table as NPZ: `query_*` are its IR images, `gallery_*` its RGB images.
 
-    Keys: `{query,gallery}_{feats,pids,camids,frames}`; frames are 0 where the table has none.
+    Keys: `{query,gallery}_{feats,pids,camids,frames}`; frames are 0 where the table has none. Where it knows the files,
+    `{query,gallery}_paths` too: relative to `data_root` (str, optional) those below it, the others as they are.
     """
     if table.modalities is None:
         raise ValueError('A features file tells IR from RGB images: the table needs `modalities`.')
-    frames = np.zeros(len(table), np.int64) if table.frames is None else table.frames
-    arrays = {}
-    for side, modality in (('query', NPZ_QUERY), ('gallery', NPZ_GALLERY)):
-        rows = table.modalities == modality
-        arrays[f'{side}_feats'] = table.feats[rows]
-        arrays[f'{side}_pids'] = table.pids[rows]
-        arrays[f'{side}_camids'] = table.camids[rows]
-        arrays[f'{side}_frames'] = frames[rows]
+    columns = {name: getattr(table, name) for name in REQUIRED + OPTIONAL}
+    if table.frames is None:
+        columns['frames'] = np.zeros(len(table), np.int64)
+    if table.paths is None:
+        del columns['paths']
+    elif data_root is not None:
+        columns['paths'] = np.array([_below(data_root, file) for file in table.paths.tolist()])
+    arrays = {
+        f'{side}_{name}': column[table.modalities == modality]
+        for side, modality in (('query', NPZ_QUERY), ('gallery', NPZ_GALLERY))
+        for name, column in columns.items()
+    }
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    np.savez(path, **arrays)
+    with open(f'{path}.part', 'wb') as file:
+        np.savez(file, **arrays)
+    os.replace(f'{path}.part', path)  # an interruption leaves no half of a file
+
+
+def _below(root: str, file: str) -> str:
+    return Path(file).relative_to(root).as_posix() if Path(file).is_relative_to(root) else file
 
 
 def load_features(path: str) -> FeatureTable:
-    """Reads what `save_features` wrote, or anybody's file with the same keys (frames may be absent).
+    """Reads what `save_features` wrote, or anybody's file with the same keys (frames and paths may be absent).
+
+    Nothing in it is ever unpickled: what a pickle holds, it runs.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        OSError: There is no such file, or it cannot be opened.
         ValueError: It is no NPZ file, lacks an array, or holds what `FeatureTable` refuses.
     """
-    try:
-        file = np.load(path)
-        arrays = {name: file[name] for name in KEYS if name in file} if isinstance(file, np.lib.npyio.NpzFile) else None
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        raise ValueError(f'{path} is no NPZ file of arrays, or a damaged one ({error}).') from error
-    if arrays is None:
-        raise ValueError(f'{path} holds a single array: expected an NPZ file of arrays by name.')
-    missing = [name for name in KEYS if name not in arrays and not name.endswith('_frames')]
-    if missing:
-        raise ValueError(f'{path} lacks {", ".join(missing)}.')
+    arrays = _read_arrays(path)
     try:
         return FeatureTable.from_query_gallery(**arrays)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
+
+
+def _read_arrays(path: str) -> dict[str, np.ndarray]:
+    """The arrays of KEYS that an NPZ file holds."""
+    with open(path, 'rb') as file:
+        begin = file.read(512)
+    if not begin.startswith(b'PK'):
+        raise ValueError(f'{path} is no NPZ file but {_kind(begin)}: expected what numpy.savez writes.')
+    try:
+        with ZipFile(path) as archive:
+            members = {name.removesuffix('.npy'): name for name in archive.namelist() if name.endswith('.npy')}
+            missing = [name for name in KEYS if name.endswith(REQUIRED) and name not in members]
+            objects = [name for name in KEYS if name in members and _holds_objects(archive, members[name])]
+            if not missing and not objects:
+                return {name: _read_array(archive, members[name]) for name in KEYS if name in members}
+            others = archive.namelist()
+    except (ValueError, OSError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
+        raise ValueError(f'{path} is no NPZ file of arrays, or a damaged one ({error}).') from error
+    if not members:
+        what = 'a PyTorch file' if any(name.endswith('/data.pkl') for name in others) else 'a ZIP archive'
+        raise ValueError(f'{path} is no NPZ file but {what} without arrays: expected what numpy.savez writes.')
+    if missing:
+        raise ValueError(f'{path} lacks {", ".join(missing)}; it holds {", ".join(sorted(members))}.')
+    raise ValueError(
+        f'{path}: {", ".join(objects)} of Python objects, which only running code from the file could read: save '
+        'numbers (paths as text), such as numpy.array(column, dtype=int).'
+    )
+
+
+def _kind(begin: bytes) -> str:
+    """What a file seems to be by its first bytes."""
+    if not begin:
+        return 'empty'
+    for start, what in KINDS.items():
+        if begin.startswith(start):
+            return what
+    control = any(byte < 9 or 13 < byte < 32 for byte in begin)
+    return 'of another kind' if control else 'a text file'
+
+
+def _holds_objects(archive: ZipFile, member: str) -> bool:
+    """Whether an array's numbers are Python objects, from its header alone."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        return read(file)[2].hasobject
+
+
+def _read_array(archive: ZipFile, member: str) -> np.ndarray:
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)

@@ -24,13 +24,11 @@ class LastEvaluation:
     """What the last evaluation saw and found, for hooks that draw it.
 
     Attributes:
-        features (FeatureTable): All test images, N rows.
-        img_paths (list[str]): Their files, row by row.
+        features (FeatureTable): All test images, N rows, with their files.
         results (dict[str, dict]): What `evaluate` returned.
     """
 
     features: FeatureTable
-    img_paths: list[str]
     results: dict[str, dict]
 
 
@@ -102,11 +100,12 @@ class ReIDMetric(BaseMetric):
             camids=[int(result['camid']) for result in results],
             frames=[int(result['frame']) for result in results],
             modalities=[result['modality'] for result in results],
+            paths=[result['img_path'] for result in results],
         )
         if self.features_file:
-            save_features(self.features_file, features)
+            save_features(self.features_file, features, (self.dataset_meta or {}).get('data_root'))
         settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
-        self.last = LastEvaluation(features, [result['img_path'] for result in results], settings)
+        self.last = LastEvaluation(features, settings)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
         if self.json_file:
             about = dict(

@@ -13,7 +13,7 @@ def results_table(results: dict[str, dict]) -> str:
         results (dict[str, dict]): What `evaluate` returns.
     """
     width = max(len('setting'), *map(len, results))
-    head = ''.join(f'{name:>14}' for name in METRIC_NAMES)
+    head = ''.join(f'{name + " %":>14}' for name in METRIC_NAMES)
     lines = [f'{"setting":<{width}}{head}   queries   gallery  sampling   re-ranked']
     for name, row in results.items():
         stds = [f' ±{row[f"{key}_std"]:4.1f}' if row['num_trials'] > 1 else ' ' * 6 for key in METRIC_NAMES]

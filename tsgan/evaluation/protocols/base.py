@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..features import FeatureTable
+from ..features import NPZ_QUERY, FeatureTable
 
 DIRECTIONS = ('ir_to_rgb', 'rgb_to_ir')
 
@@ -61,12 +61,29 @@ def draw_one_per_folder(groups: list[tuple[int, int, np.ndarray]], seed: int) ->
 
 def check_frames(table: FeatureTable, groups: list[tuple[int, int, np.ndarray]]) -> None:
     """Raises ValueError where frames do not number the images of each of `folders`: draws would hang on their order."""
+    rows = np.concatenate([rows for _, _, rows in groups])
+    name = '`frames`'
+    if table.modalities is not None:
+        side = 'query' if table.modalities[rows[0]] == NPZ_QUERY else 'gallery'
+        name = f'{name} ({side}_frames in a features file)'
+    if table.frames is None or not table.frames[rows].any():
+        raise ValueError(
+            f'Galleries are drawn by frame number, and {name} are missing: number the images of each identity in each '
+            'camera from 1, in the order of their files.'
+        )
+    starts = np.array([table.frames[rows[0]] for _, _, rows in groups])  # folders are ordered by frame
+    if not starts.any():
+        raise ValueError(f'{name} are counted from 0: add 1, so that each identity in each camera begins with 1.')
     for pid, cam, rows in groups:
-        if table.frames is None or table.frames[rows[0]] < 1 or (np.diff(table.frames[rows]) == 0).any():
+        frames = table.frames[rows]
+        if frames[0] < 1:
+            raise ValueError(f'{name} of identity {pid} in camera {cam} begin with {frames[0]}: expected 1 or more.')
+        twice = np.flatnonzero(np.diff(frames) == 0)
+        if len(twice):
+            images = ' and '.join(table.name_row(row) for row in rows[twice[0] : twice[0] + 2])
             raise ValueError(
-                'Galleries are drawn by frame number: `frames` (in a features file gallery_frames, and query_frames '
-                f'for the other direction) must number the {len(rows)} images of identity {pid} in camera {cam} apart, '
-                'from 1.'
+                f'{name} must tell the images of identity {pid} in camera {cam} apart: {images} both have number '
+                f'{frames[twice[0]]}.'
             )
 
 

@@ -12,6 +12,7 @@ from .base import (
     folders,
     same_identity_and_camera,
 )
+from .layouts import check_cameras, check_counts
 
 
 class LLCMProtocol:
@@ -31,6 +32,8 @@ class LLCMProtocol:
     Source: Zhang and Wang, CVPR 2023 (DEEN).
     """
 
+    TEST_IDS = 351
+
     def __init__(self, directions: Sequence[str] = DIRECTIONS, num_trials: int = 10):
         self.directions = check_directions(directions)
         if num_trials < 1:
@@ -42,12 +45,18 @@ class LLCMProtocol:
         return {'protocol': 'LLCM', 'directions': list(self.directions), 'num_trials': self.num_trials}
 
     def settings(self, table: FeatureTable) -> dict[str, Setting]:
-        """Settings by direction. Raises ValueError where the table lacks a modality, or frame numbers."""
+        """Settings by direction, with a warning for another number of identities than LLCM's.
+
+        Raises:
+            ValueError: The table lacks a modality or frame numbers, or its cameras cannot be LLCM's.
+        """
         settings = {}
         for direction in self.directions:
             query, images = both_sides(table, direction)
+            check_cameras('LLCM', table)
             groups = list(folders(table, images))
             check_frames(table, groups)
             trials = [Trial(query, draw_one_per_folder(groups, trial)) for trial in range(self.num_trials)]
             settings[direction] = Setting(trials, 'seeded', dedupe=True, exclude=same_identity_and_camera)
+        check_counts('LLCM', table, self.TEST_IDS)
         return settings

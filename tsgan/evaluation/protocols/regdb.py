@@ -2,6 +2,7 @@ from collections.abc import Sequence
 
 from ..features import FeatureTable
 from .base import DIRECTIONS, Setting, Trial, both_sides, check_directions
+from .layouts import check_cameras, check_counts
 
 
 class RegDBProtocol:
@@ -16,6 +17,8 @@ class RegDBProtocol:
     Source: Ye et al., AAAI 2018 (the splits) and TPAMI 2021 (AGW, the evaluation code).
     """
 
+    TEST_IDS, IMAGES = 206, 10  # of a split; of each of them in each modality
+
     def __init__(self, directions: Sequence[str] = DIRECTIONS):
         self.directions = check_directions(directions)
 
@@ -24,7 +27,14 @@ class RegDBProtocol:
         return {'protocol': 'RegDB', 'directions': list(self.directions)}
 
     def settings(self, table: FeatureTable) -> dict[str, Setting]:
-        """Settings by direction. Raises ValueError where the table lacks a modality."""
-        return {
+        """Settings by direction, with a warning for other numbers of identities and images than a split's.
+
+        Raises:
+            ValueError: The table lacks a modality, or has more cameras than RegDB's one of each.
+        """
+        settings = {
             direction: Setting([Trial(*both_sides(table, direction))], 'all images') for direction in self.directions
         }
+        check_cameras('RegDB', table)
+        check_counts('RegDB', table, self.TEST_IDS, self.IMAGES)
+        return settings

@@ -1,6 +1,7 @@
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.io import loadmat
@@ -8,6 +9,7 @@ from scipy.io.matlab import MatReadError
 
 from ..features import FeatureTable
 from .base import Setting, Trial, check_frames, draw_one_per_folder, folders
+from .layouts import SYSU_IR, SYSU_RGB, check_cameras
 
 
 def same_room(table: FeatureTable, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -38,8 +40,8 @@ class SYSUMM01Protocol:
     Source: Wu et al., ICCV 2017 and its evaluation code; Ye et al., TPAMI 2021 for the 'agw' sampling.
     """
 
-    MODES = {'all': (1, 2, 4, 5), 'indoor': (1, 2), 'val': (4, 5)}
-    PROBE_CAMERAS = (3, 6)
+    MODES = {'all': SYSU_RGB, 'indoor': (1, 2), 'val': (4, 5)}
+    PROBE_CAMERAS = SYSU_IR
 
     def __init__(
         self,
@@ -93,9 +95,12 @@ class SYSUMM01Protocol:
         """Settings by name.
 
         Raises:
-            ValueError: Images that the permutation file does not know, no probe or no gallery image.
+            ValueError: Cameras that cannot be SYSU-MM01's, frames that do not number the images or that the permutation
+                file does not know, no probe or no gallery image.
         """
-        self._check_cameras(table)
+        if table.modalities is None:  # which the camera tells
+            table = replace(table, modalities=np.where(np.isin(table.camids, self.PROBE_CAMERAS), 'ir', 'rgb'))
+        check_cameras('SYSU-MM01', table)
         query = np.flatnonzero(np.isin(table.camids, self.PROBE_CAMERAS))
         if not len(query):
             raise ValueError('SYSU-MM01 probes are images of the IR cameras 3 and 6, and the table has none.')
@@ -113,18 +118,6 @@ class SYSUMM01Protocol:
                 trials = [Trial(query, self._draw(table, gallery, shot, trial)) for trial in range(self.num_trials)]
                 settings[name] = Setting(trials, self.gallery_sampling, dedupe=True, exclude=same_room)
         return settings
-
-    def _check_cameras(self, table: FeatureTable) -> None:
-        """Whether the modalities, where the table knows them, are those of the cameras."""
-        if table.modalities is None:
-            return
-        for modality, cameras in (('ir', self.PROBE_CAMERAS), ('rgb', self.MODES['all'])):
-            wrong = (table.modalities == modality) & ~np.isin(table.camids, cameras)
-            if wrong.any():
-                raise ValueError(
-                    f"{wrong.sum()} {modality} images are of other cameras than SYSU-MM01's {cameras}, such as "
-                    f'{table.camids[wrong.argmax()]} (in a features file query_* are IR images, gallery_* RGB ones).'
-                )
 
     def _draw(self, table: FeatureTable, gallery: list, shot: int, trial: int) -> np.ndarray:
         """A trial's gallery, (G,): with official sampling, the images that its permutations begin with."""
