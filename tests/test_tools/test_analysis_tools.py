@@ -20,7 +20,10 @@ SIZES = {1: 11, 2: 12, 3: 3, 4: 10, 5: 13, 6: 2}  # camera: images of each ident
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A.npz and B.npz, the better one, of 25 people in SYSU-MM01's cameras, and perm.mat."""
+    """A.npz and B.npz, the better one, of 25 people in SYSU-MM01's cameras, and perm.mat.
+
+    RegDB.npz and LLCM.npz are A.npz under cameras of these data sets.
+    """
     folder, draws = tmp_path_factory.mktemp('features'), np.random.default_rng(0)
     centres = draws.normal(size=(NUM_IDS + 1, 16))
     arrays = {}
@@ -31,6 +34,9 @@ def folder(tmp_path_factory):
         arrays[f'{side}_feats'] = 7 * (centres[pids] + 2 * draws.normal(size=(len(pids), 16)))
     del arrays['query_frames']
     np.savez(folder / 'A.npz', **arrays)
+    ir, rgb = arrays['query_camids'], arrays['gallery_camids']
+    np.savez(folder / 'RegDB.npz', **arrays | {'query_camids': 0 * ir + 2, 'gallery_camids': 0 * rgb + 1})
+    np.savez(folder / 'LLCM.npz', **arrays | {'query_camids': np.where(ir == 3, 4, 6)})
     closer = {}
     for side in ('query', 'gallery'):
         closer[f'{side}_feats'] = arrays[f'{side}_feats'] + 5 * centres[arrays[f'{side}_pids']]
@@ -98,19 +104,27 @@ def test_official_sampling_without_its_file_is_refused_and_says_where_it_comes_f
 
 
 def test_regdb_and_llcm_search_the_gallery_of_the_file_or_swapped_its_queries(tool, folder):
-    out = tool('eval_features', 'A.npz', '--protocol', 'regdb', '--rerank')
+    out = tool('eval_features', 'RegDB.npz', '--protocol', 'regdb', '--rerank')
     assert list(out) == ['regdb', 'regdb_rerank']
-    table = load_features(folder / 'A.npz')
+    table = load_features(folder / 'RegDB.npz')
     every = evaluate(table, CrossModalityProtocol(shots=1000, num_trials=1))  # the whole gallery, too
     for metric in METRICS:
         assert out['regdb'][metric] == pytest.approx(every['ir_to_rgb'][metric])
-    swapped = tool('eval_features', 'A.npz', '--protocol', 'regdb', '--swap')
+    swapped = tool('eval_features', 'RegDB.npz', '--protocol', 'regdb', '--swap')
     for metric in METRICS:
         assert swapped['regdb'][metric] == pytest.approx(every['rgb_to_ir'][metric])
     assert swapped['regdb']['protocol']['searched'] == 'query_* with gallery_*'
-    llcm = tool('eval_features', 'A.npz', '--protocol', 'llcm', '--trials', 4)
+    llcm = tool('eval_features', 'LLCM.npz', '--protocol', 'llcm', '--trials', 4)
     assert list(llcm) == ['llcm']
     assert (llcm['llcm']['num_trials'], llcm['llcm']['num_gallery']) == (4, 4 * NUM_IDS)
+
+
+def test_a_protocol_that_cannot_be_meant_is_refused_by_name(tool):
+    for protocol in ('regdb', 'llcm'):
+        said = tool('eval_features', 'A.npz', '--protocol', protocol, fails=True)
+        assert 'the images are of RGB cameras 1, 2, 4, 5 and IR cameras 3, 6: such are those of SYSU-MM01' in said
+    said = tool('eval_features', 'LLCM.npz', '--protocol', 'llcm', '--swap', fails=True)
+    assert '(query_frames in a features file) are missing' in said
 
 
 @pytest.mark.parametrize(
@@ -120,14 +134,10 @@ def test_regdb_and_llcm_search_the_gallery_of_the_file_or_swapped_its_queries(to
         (['llcm', '--perm', 'perm.mat'], '--perm is for SYSU-MM01, not for llcm'),
         (['regdb', '--trials', '3'], '--trials is for SYSU-MM01 and LLCM'),
         (['sysu-mm01', '--swap', '--perm', 'perm.mat'], '--swap is for RegDB and LLCM'),
-        (
-            ['llcm', '--swap'],
-            'query_frames for the other direction) must number',
-        ),  # the file does not know its queries' frames
         (['sysu-mm01', '--perm', 'perm.mat', '--trials', '11'], 'holds 10 trials, fewer than num_trials=11'),
         (['sysu-mm01', '--perm', 'A.npz'], 'A.npz is no MATLAB 5 file'),
         (['sysu-mm01', '--gallery-sampling', 'agw', '--perm', 'nowhere.mat'], 'there is no file nowhere.mat'),
-        (['regdb', '--rerank', '--device', 'nonsense'], 'nonsense'),
+        (['sysu-mm01', '--perm', 'perm.mat', '--rerank', '--device', 'nonsense'], 'nonsense'),
         (['market1501'], "invalid choice: 'market1501'"),
     ],
 )
@@ -151,21 +161,27 @@ def nan(feats):
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
-        ({'gallery_feats': nan}, '1 of 1275 rows hold NaN or infinity, the first is row 130'),
+        (
+            {'gallery_feats': nan},
+            'gallery_feats must be finite: 1 of 1150 rows hold NaN or infinity, the first is row 5',
+        ),
         ({'gallery_pids': lambda pids: pids[:-1]}, 'spoilt.npz: gallery_pids has shape (1149,) beside 1150'),
         ({'query_feats': lambda feats: feats[:, :-1]}, 'query_feats (125, 15) and gallery_feats (1150, 16)'),
         (
             {'gallery_frames': lambda frames: frames - 1},
-            'gallery_frames, and query_frames for the other direction) must',
+            '(gallery_frames in a features file) are counted from 0: add 1',
         ),
+        ({'gallery_frames': lambda frames: 0 * frames}, '(gallery_frames in a features file) are missing'),
         ({'gallery_frames': lambda frames: frames + 1}, 'perm.mat is for other data: it knows 11 images of identity 1'),
         ({'gallery_pids': lambda pids: pids + 100}, 'perm.mat is for other data: it knows 0 images of identity 101'),
         ({'query_pids': lambda pids: pids + 100}, "Setting 'all_single' is empty"),
+        ({'query_camids': lambda cams: cams - 1}, 'and IR cameras 2, 5: such are those of LLCM'),
         (
-            {'query_camids': lambda cams: cams - 1},
-            "125 ir images are of other cameras than SYSU-MM01's (3, 6), such as 2",
+            {'gallery_camids': lambda cams: cams + 1},
+            'of RGB cameras 2, 3, 5, 6 and IR cameras 3, 6: such are those of no',
         ),
-        ({'gallery_camids': lambda cams: cams + 1}, 'such as 3 (in a features file query_* are IR images'),
+        ({'gallery_pids': lambda pids: pids.astype(object)}, 'spoilt.npz: gallery_pids of Python objects'),
+        ({'query_feats': lambda feats: feats * (np.arange(125) != 7)[:, None]}, '1 of 1275 features are all zeros'),
         ({'query_feats': lambda feats: feats[:0]}, 'query_feats is empty'),
     ],
 )

@@ -51,6 +51,38 @@ def test_ranked_list_captions_make_room_below_each_image():
     assert (line[:, beyond:] == 255).all()  # the long one was made to fit
 
 
+@pytest.mark.parametrize('lines', [1, 2, 3])
+def test_ranked_list_writes_as_many_lines_as_the_longest_caption_has(lines):
+    arguments = ([plain(10)], [[plain(20)] * 2], [[True, False]])
+    image = ranked_list(*arguments, ['q'], [['a', '\n'.join('b' * lines)]], cell=CELL)
+    assert image.shape[0] == ranked_list(*arguments, cell=CELL).shape[0] + lines * LINE
+    left = gallery_x(1)
+    for line in range(lines):
+        y = LINE + CELL[0] + 2 * BORDER + line * LINE
+        assert (image[y : y + LINE, left : left + CELL[1] + 2 * BORDER] < 128).any()
+        assert (image[y : y + LINE, gallery_x(0) : left - GAP] < 128).any() == (line == 0)
+
+
+def written(text, width=104):
+    """A line as it is written under an image."""
+    image = ranked_list([plain(0)], [[plain(0)]], [[True]], [text], cell=(40, width - 2 * BORDER))
+    return image[LINE + 40 + 2 * BORDER :, : GAP + width + 2 * BORDER]
+
+
+def test_captions_know_more_letters_than_ascii():
+    lines = [written(text) for text in ('Матвей', 'Jürgen', 'Jurgen', '??????', 'Ελένη')]
+    for number, line in enumerate(lines):
+        assert all((line != other).any() for other in lines[:number])
+
+
+def test_what_stands_under_an_image_stays_large_enough_to_read():
+    short, long = written('0007'), written('a very long name for a person, longer than any picture')
+    assert np.ptp(np.flatnonzero((short < 128).any(axis=(1, 2)))) >= 8  # pixels, a digit's height
+    assert np.ptp(np.flatnonzero((long < 128).any(axis=(1, 2)))) >= 6
+    for text in ('distance 0.83', 'RGB camera 1'):
+        assert (written(text) == written(text, 300)[:, 98:-98]).all()  # no smaller than where there is room
+
+
 def test_ranked_list_takes_images_of_any_size_and_rows_of_any_length():
     queries, galleries = [plain(1, (64, 32)), plain(2, (300, 111))], [[plain(3, (5, 5))] * 4, [plain(3)]]
     image = ranked_list(queries, galleries, [[True] * 4, [False]], cell=CELL)

@@ -1,7 +1,9 @@
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
+import mmcv
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,11 @@ from mmengine.logging import MMLogger
 from mmengine.visualization import Visualizer
 from torch import nn
 
+from tsgan.evaluation import FeatureTable
 from tsgan.registry import HOOKS
 from tsgan.structures import Translation
 from tsgan.visualization import RankedListHook, TranslationGridHook
-from tsgan.visualization.grids import BORDER, GAP, GREEN, GROUP_GAP, LINE, RED
+from tsgan.visualization.grids import BORDER, GAP, GREEN, GROUP_GAP, LINE, RED, ranked_list
 
 
 class Pairs:
@@ -142,25 +145,28 @@ GRAY = [10, 20, 100, 110, 120, 130, 140, 150]  # of each image, queries first
 @pytest.fixture
 def evaluated(runner, tmp_path):
     angles = np.deg2rad(ANGLES['query'] + ANGLES['gallery'])
-    features = SimpleNamespace(
-        feats=LENGTHS[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
-        pids=np.array(IDENTITIES['query'] + IDENTITIES['gallery']),
-        camids=np.array([3, 3, 1, 1, 1, 1, 1, 2]),
-    )
+    folders = {1: 'Матвей', 2: 'bob'}
     paths = []
-    for row, value in enumerate(GRAY):
-        paths.append(str(tmp_path / f'{row}.bmp'))
-        cv2.imwrite(paths[-1], np.full((10, 5, 3), value, np.uint8))
+    pids = IDENTITIES['query'] + IDENTITIES['gallery']
+    for row, (pid, value) in enumerate(zip(pids, GRAY, strict=True)):
+        paths.append(str(tmp_path / 'images' / folders[pid] / f'{row}.bmp'))
+        mmcv.imwrite(np.full((10, 5, 3), value, np.uint8), paths[-1])
+    features = FeatureTable(
+        feats=LENGTHS[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32),
+        pids=pids,
+        camids=[3, 3, 1, 1, 1, 1, 1, 2],
+        modalities=['ir'] * 2 + ['rgb'] * 6,
+        paths=paths,
+    )
 
     def exclude(table, query, gallery):
         return (table.camids[query] == 3)[:, None] & (table.camids[gallery] == 2)
 
-    def make(exclude=exclude, normalize=True):
+    def make(exclude=exclude, normalize=True, **changes):
         setting = SimpleNamespace(trials=[(np.arange(2), np.arange(2, 8))], exclude=exclude)
         protocol = SimpleNamespace(settings=lambda table: {'first': setting})
-        metric = SimpleNamespace(
-            protocol=protocol, normalize=normalize, last=SimpleNamespace(features=features, img_paths=paths)
-        )
+        last = SimpleNamespace(features=replace(features, **changes))
+        metric = SimpleNamespace(protocol=protocol, normalize=normalize, last=last)
         runner.val_evaluator = runner.test_evaluator = SimpleNamespace(metrics=[object(), metric])
         return runner
 
@@ -174,7 +180,7 @@ def drawn(tmp_path, rows, ranks):
     assert image.shape[1] == GAP + 96 + 2 * BORDER + GROUP_GAP + ranks * step_x
     found = []
     for row in range(rows):
-        y = LINE + row * (192 + 2 * BORDER + LINE + GAP)
+        y = LINE + row * (192 + 2 * BORDER + 3 * LINE + GAP)
         xs = [GAP + 96 + 2 * BORDER + GROUP_GAP + rank * step_x for rank in range(ranks)]
         ranked = [(int(image[y + 50, x + 50, 0]), tuple(int(c) for c in image[y + 50, x])) for x in xs]
         found.append((int(image[y + 50, GAP + 50, 0]), ranked))
@@ -216,3 +222,33 @@ def test_ranked_list_leaves_another_metric_alone(runner, tmp_path):
     runner.val_evaluator = SimpleNamespace(metrics=[object()])
     RankedListHook().after_val_epoch(runner, {})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def captions(monkeypatch):
+    """What the next ranked list is told to write: (under the queries, under the gallery images)."""
+    told = []
+
+    def spy(*arguments):
+        told.append(arguments[3:])
+        return ranked_list(*arguments)
+
+    monkeypatch.setattr('tsgan.visualization.hooks.ranked_list', spy)
+    return lambda: told[-1]
+
+
+def test_ranked_list_calls_people_by_their_folder_and_says_what_its_numbers_are(evaluated, captions):
+    RankedListHook(topk=2).after_val_epoch(evaluated(), {})
+    queries, galleries = captions()
+    row = queries.index('Матвей\nIR')  # of one camera, whose number nobody gave
+    chord = 2 * np.sin(np.deg2rad(5) / 2)
+    assert galleries[row] == [f'Матвей\nRGB camera 1\ndistance {chord:.2f}', 'bob\nRGB camera 1\ndistance 0.35']
+    assert queries[1 - row] == 'bob\nIR'
+
+
+def test_ranked_list_numbers_people_where_their_folder_is_shared(evaluated, captions, tmp_path):
+    together = [str(tmp_path / f'{row}.bmp') for row in range(8)]
+    for path in together:
+        mmcv.imwrite(np.zeros((10, 5, 3), np.uint8), path)
+    RankedListHook().after_val_epoch(evaluated(paths=together), {})
+    assert sorted(captions()[0]) == ['id 1\nIR', 'id 2\nIR']

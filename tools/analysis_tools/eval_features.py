@@ -2,7 +2,8 @@
 
 FEATURES.npz holds `query_feats` (Nq, D), `query_pids`, `query_camids`, `gallery_feats` (Ng, D), `gallery_pids`,
 `gallery_camids`, `gallery_frames`: all images of the test identities, of which the protocol draws its galleries; frames
-are numbered from 1 within camera and identity. `tools/test.py --out` writes such a file.
+are numbered from 1 within camera and identity. `tools/test.py --out` writes such a file, and the images' `query_paths`,
+`gallery_paths` with it.
 """
 
 import argparse

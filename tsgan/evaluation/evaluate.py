@@ -110,7 +110,7 @@ def _unit_length(table: FeatureTable) -> np.ndarray:
     if zeros.any():
         raise ValueError(
             f'{zeros.sum()} of {len(table)} features are all zeros, the first is {table.name_row(zeros.argmax())}: '
-            'they have no direction, and cannot be brought to unit length (normalize=False compares features as they are).'
+            'they have no direction, and cannot be brought to unit length (normalize=False: as they are).'
         )
     return l2_normalize(table.feats)
 

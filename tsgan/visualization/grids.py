@@ -4,9 +4,13 @@ Images are RGB, uint8, (h, w, 3), of any size; each is stretched to the cell, as
 """
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 GREEN, RED = (0, 160, 60), (220, 40, 40)
 BLACK, GRAY, WHITE = (0, 0, 0), (170, 170, 170), (255, 255, 255)
@@ -15,6 +19,8 @@ BORDER = 4  # pixels, around a ranked image
 GAP = 6  # between neighbours
 GROUP_GAP = 24  # between what belongs apart
 LINE = 20  # height of a line of text
+FONT = Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')  # OpenCV's own fonts know ASCII only
+FONT_SIZES = range(13, 8, -1)  # pixels; below, nobody can read it
 
 
 def ranked_list(
@@ -34,8 +40,8 @@ def ranked_list(
         galleries (Sequence[Sequence[np.ndarray]]): For each query its gallery images, best first; not all rows need
             the same number.
         same_identity (Sequence[Sequence[bool]]): For each gallery image whether it shows the query's identity.
-        query_captions (Sequence[str]): A short line under each query. Defaults to (), no such lines.
-        gallery_captions (Sequence[Sequence[str]]): A short line under each gallery image. Defaults to (), none.
+        query_captions (Sequence[str]): Short lines under each query. Defaults to (), none.
+        gallery_captions (Sequence[Sequence[str]]): Short lines under each gallery image. Defaults to (), none.
         cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
 
     Returns:
@@ -53,7 +59,8 @@ def ranked_list(
             _same_lengths(galleries=images, gallery_captions=gallery_captions[row])
 
     height, width = cell
-    caption = LINE if query_captions or gallery_captions else 0
+    captions = [*query_captions, *(caption for row in gallery_captions for caption in row)]
+    caption = LINE * max((text.count('\n') + 1 for text in captions), default=0)  # height of all lines
     step_y, step_x = height + 2 * BORDER + caption + GAP, width + 2 * BORDER + GAP
     start_x = GAP + width + 2 * BORDER + GROUP_GAP  # of the gallery
     ranks = max(len(images) for images in galleries)
@@ -147,11 +154,24 @@ def _paste(canvas: np.ndarray, image: np.ndarray, y: int, x: int, cell: tuple[in
 
 
 def _text(canvas: np.ndarray, text: str, x: int, y: int, width: int) -> None:
-    """Write one line, centred in (x, x + width) and (y, y + LINE), smaller where it would not fit."""
-    font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.45
-    (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
-    if text_width > width:
-        scale *= width / text_width
-        (text_width, _), _ = cv2.getTextSize(text, font, scale, 1)
-    left = x + (width - text_width) // 2
-    cv2.putText(canvas, text, (left, y + LINE - 6), font, scale, BLACK, 1, cv2.LINE_AA)
+    """Write lines, each centred in (x, x + width) and LINE high; smaller, then cut off, where one would not fit."""
+    for line in text.split('\n'):
+        line, font = _fitting(line, width)
+        strip = Image.new('RGB', (width, LINE), WHITE)
+        ImageDraw.Draw(strip).text((width / 2, LINE / 2), line, BLACK, font, anchor='mm')
+        canvas[y : y + LINE, x : x + width] = np.asarray(strip)
+        y += LINE
+
+
+def _fitting(line: str, width: int) -> tuple[str, ImageFont.FreeTypeFont]:
+    for font in map(_font, FONT_SIZES):
+        if font.getlength(line) <= width:
+            return line, font
+    while font.getlength(f'{line}…') > width and line:
+        line = line[:-1]
+    return f'{line}…', font
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONT), size)

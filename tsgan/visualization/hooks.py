@@ -1,6 +1,7 @@
 import os.path as osp
 import random
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import mmcv
@@ -11,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from tsgan.evaluation import FeatureTable, Setting
 from tsgan.registry import HOOKS
 from tsgan.structures import unwrapped
 from tsgan.visualization.grids import ranked_list, translation_grid
@@ -82,9 +84,9 @@ class RankedListHook(Hook):
 
     What is drawn is what was measured: the first trial of the protocol's first setting, with its gallery and its
     exclusions, before any re-ranking. The queries are a random choice among those that have a match, the same in every
-    epoch. Under an image stand its identity, its camera and its Euclidean distance from the query (0 to 2 where the
-    metric brings features to unit length). The picture goes to the visualizer, and the newest one to
-    ``<work_dir>/ranked_list.jpg``.
+    epoch. Under an image stand its identity by the name of its folder, its modality and camera, and its Euclidean
+    distance from the query (0 to 2 where the metric brings features to unit length). The picture goes to the
+    visualizer, and the newest one to ``<work_dir>/ranked_list.jpg``.
 
     Args:
         num_queries (int): Rows of the picture. Defaults to 4.
@@ -111,29 +113,32 @@ class RankedListHook(Hook):
         if metric is None:
             runner.logger.info('RankedListHook draws nothing: the evaluator has no ReIDMetric.')
             return
-        features, paths = metric.last.features, metric.last.img_paths
+        features = metric.last.features
         setting = next(iter(metric.protocol.settings(features).values()))
         queries, ranked, distances = self._rank(features, setting, metric.normalize)
+        identities, cameras = _identity_names(features), _camera_names(features)
 
         def images(rows: np.ndarray) -> list[np.ndarray]:
-            return [mmcv.imread(paths[row], channel_order='rgb') for row in rows]
+            return [_read(features.paths[row]) for row in rows]
 
-        def name(row: int) -> str:
-            return f'id {features.pids[row]} c{features.camids[row]}'
+        def caption(row: int) -> str:
+            return f'{identities[features.pids[row]]}\n{cameras[row]}'
 
         picture = ranked_list(
             images(queries),
             [images(rows) for rows in ranked],
             [features.pids[rows] == features.pids[query] for query, rows in zip(queries, ranked, strict=True)],
-            [name(query) for query in queries],
+            [caption(query) for query in queries],
             [
-                [f'{name(row)}: {distance:.2f}' for row, distance in zip(rows, row_distances, strict=True)]
+                [f'{caption(row)}\ndistance {distance:.2f}' for row, distance in zip(rows, row_distances, strict=True)]
                 for rows, row_distances in zip(ranked, distances, strict=True)
             ],
         )
         _publish(runner, 'ranked_list', picture, step)
 
-    def _rank(self, features, setting, normalize: bool) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    def _rank(
+        self, features: FeatureTable, setting: Setting, normalize: bool
+    ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
         """Rank the first trial's gallery for some of its queries.
 
         Args:
@@ -163,6 +168,28 @@ class RankedListHook(Hook):
         shown = np.isfinite(best)
         ranked = [gallery[row[keep]] for row, keep in zip(order, shown, strict=True)]
         return query, ranked, [np.sqrt(row[keep].clip(0)) for row, keep in zip(best, shown, strict=True)]
+
+
+def _read(path: str) -> np.ndarray:
+    """An image as it is drawn, RGB, uint8, (h, w, 3)."""
+    return mmcv.imread(path, channel_order='rgb')
+
+
+def _identity_names(features: FeatureTable) -> dict[int, str]:
+    """By pid the name of the folder of its images, which is what people call it; 'id 7' where folders are shared."""
+    folders, owners = {}, {}
+    for pid, path in zip(features.pids.tolist(), features.paths.tolist(), strict=True):
+        folder = Path(path).parent.name
+        folders.setdefault(pid, folder)
+        owners.setdefault(folder, set()).add(pid)
+    return {pid: folder if owners[folder] == {pid} else f'id {pid}' for pid, folder in folders.items()}
+
+
+def _camera_names(features: FeatureTable) -> list[str]:
+    """By row 'IR camera 3', or 'IR' where the modality has one camera: its number is then no more than our own."""
+    numbers = {name: set(features.camids[features.modalities == name].tolist()) for name in ('rgb', 'ir')}
+    pairs = zip(features.modalities.tolist(), features.camids.tolist(), strict=True)
+    return [name.upper() + (f' camera {cam}' if len(numbers[name]) > 1 else '') for name, cam in pairs]
 
 
 def _unit_length(feats: np.ndarray) -> np.ndarray:
