@@ -132,7 +132,10 @@ def test_a_feature_of_zeros_has_no_direction_to_be_compared_by(table, perm_file,
     protocol, feats = SYSUMM01Protocol(perm_file=perm_file), table.feats.copy()
     feats[rows] = 0
     zeros = replace(table, feats=feats, paths=[f'cam1/{row}.jpg' for row in range(len(table))])
-    said = rf'{len(rows)} of 76 features are all zeros, the first is row {rows[0]} \(cam1/{rows[0]}.jpg\)'
+    first = (
+        f'{(table.modalities[: rows[0]] == table.modalities[rows[0]]).sum()} of the {table.modalities[rows[0]]} images'
+    )
+    said = rf'(?i){len(rows)} of 76 features are all zeros, the first is row {first} \(cam1/{rows[0]}.jpg\)'
     with pytest.raises(ValueError, match=said):
         evaluate(zeros, protocol)
     # as they are, features of zeros are points like others

@@ -35,7 +35,7 @@ def test_tables_that_do_not_fit_together_are_refused():
         FeatureTable(feats, ones * np.nan, ones)
     with pytest.raises(ValueError, match='real numbers, not complex128'):
         FeatureTable(feats * 1j, ones, ones)
-    with pytest.raises(ValueError, match='query_feats is empty'):
+    with pytest.raises(ValueError, match=r'query_feats must be .* not \(0, 3\)'):
         FeatureTable.from_query_gallery(feats[:0], ones[:0], ones[:0], feats, ones, ones)
     with pytest.raises(ValueError, match="'rgb' or 'ir'"):
         FeatureTable(feats, ones, ones, modalities=['rgb'] * 4 + ['thermal'])
@@ -73,8 +73,8 @@ def test_a_features_file_names_its_images_by_their_place_in_the_data_set(table, 
         np.savez(path, **{key: value for key, value in arrays.items() if key != 'gallery_paths'})
     loaded = load_features(path)
     assert loaded.paths.tolist() == [*expected[infrared], *[''] * (~infrared).sum()]
-    assert loaded.name_row(1) == f'row 1 ({expected[infrared][1]})'
-    assert loaded.name_row(75) == 'row 75'
+    assert loaded.name_row(1) == f'row 1 of the IR images ({expected[infrared][1]})'
+    assert loaded.name_row(75) == 'row 59 of the RGB images'
     save_features(path, table)
     assert load_features(path).paths is None
 

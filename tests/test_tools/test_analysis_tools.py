@@ -181,8 +181,11 @@ def nan(feats):
             'of RGB cameras 2, 3, 5, 6 and IR cameras 3, 6: such are those of no',
         ),
         ({'gallery_pids': lambda pids: pids.astype(object)}, 'spoilt.npz: gallery_pids of Python objects'),
-        ({'query_feats': lambda feats: feats * (np.arange(125) != 7)[:, None]}, '1 of 1275 features are all zeros'),
-        ({'query_feats': lambda feats: feats[:0]}, 'query_feats is empty'),
+        (
+            {'query_feats': lambda feats: feats * (np.arange(125) != 7)[:, None]},
+            '1 of 1275 features are all zeros, the first is row 7 of the IR',
+        ),
+        ({'query_feats': lambda feats: feats[:0]}, 'query_feats must be a table of shape (N, D)'),
     ],
 )
 def test_a_spoilt_file_is_refused_in_a_sentence(tool, folder, changes, said):

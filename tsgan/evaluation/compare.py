@@ -93,8 +93,8 @@ def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
         if differ.any():
             row = int(differ.argmax())
             raise ValueError(
-                'Only the same images in the same order can be compared (queries first, then gallery): in '
-                f'{name} A has {left[row]} for {a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
+                f'Only the same images in the same order can be compared: in {name} A has {left[row]} for '
+                f'{a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
             )
 
 

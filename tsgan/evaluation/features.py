@@ -64,8 +64,12 @@ class FeatureTable:
         return len(self.feats)
 
     def name_row(self, row: int) -> str:
-        """What to call an image in a message: its row, and its file where that is known."""
-        return f'row {row}' + (f' ({self.paths[row]})' if self.paths is not None and self.paths[row] else '')
+        """What to call an image in a message: its row among those of its modality, and its file where that is known."""
+        name = f'row {row}'
+        if self.modalities is not None:
+            modality = self.modalities[row]
+            name = f'row {(self.modalities[:row] == modality).sum()} of the {modality.upper()} images'
+        return f'{name} ({self.paths[row]})' if self.paths is not None and self.paths[row] else name
 
     @classmethod
     def from_query_gallery(
@@ -91,14 +95,13 @@ class FeatureTable:
         }
         columns = []
         for side, (feats, pids, camids, frames, paths, modality) in sides.items():
-            feats = np.asarray(feats)
-            if not feats.size:
-                raise ValueError(f'{side}_feats is empty: its shape is {feats.shape}.')
-            feats, count, rows = _real_features(f'{side}_feats', feats), len(feats), f'{side}_feats'
+            rows = f'{side}_feats'
+            feats = _real_features(rows, feats)
+            count = len(feats)
             frames = np.zeros(count, np.int64) if frames is None else frames
+            paths = np.full(count, '') if paths is None else _column(f'{side}_paths', paths, count, rows).astype(str)
             labels = {'pids': pids, 'camids': camids, 'frames': frames}
             integers = (_integers(f'{side}_{name}', column, count, rows) for name, column in labels.items())
-            paths = np.full(count, '') if paths is None else _column(f'{side}_paths', paths, count, rows).astype(str)
             columns.append((feats, *integers, np.full(count, modality), paths))
         (query_feats, *_), (gallery_feats, *_) = columns
         if query_feats.shape[1] != gallery_feats.shape[1]:
@@ -118,7 +121,7 @@ def _real_features(name: str, feats: np.ndarray) -> np.ndarray:
     """Checked features, (N, D), float. Raises ValueError for anything else, under this name."""
     feats = np.asarray(feats)
     if feats.ndim != 2 or 0 in feats.shape:
-        raise ValueError(f'{name} must be a table of shape (N, D) with at least one row, not {feats.shape}.')
+        raise ValueError(f'{name} must be a table of shape (N, D), neither of them 0, not {feats.shape}.')
     if feats.dtype.kind not in 'biuf':
         raise ValueError(f'{name} must be real numbers, not {feats.dtype}.')
     if feats.dtype.kind != 'f':

@@ -72,7 +72,9 @@ def check_counts(name: str, table: FeatureTable, num_ids: int, num_images: int |
         expected += f' with {num_images} images in each modality'
         seen += f' with {few}' if few == most else f' with {few} to {most}'
     if ids != num_ids or (num_images is not None and not few == most == num_images):
-        warnings.warn(f'{name} has {expected}, these are {seen}: not comparable with published results.', stacklevel=3)
+        warnings.warn(
+            f'{name} has {expected}, these are of {seen}: not comparable with published results.', stacklevel=3
+        )
 
 
 def _cameras(modality: str, numbers: set[int]) -> str:
