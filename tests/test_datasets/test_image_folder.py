@@ -34,6 +34,7 @@ def test_pid_is_the_place_among_all_sorted_names_in_either_split(folder_root):
     train, test = ImageFolderReID(folder_root), ImageFolderReID(folder_root, split='test', test_mode=True)
     everyone = sorted(path.name for path in (folder_root / 'rgb').iterdir())
     assert train.metainfo['identity_names'] == test.metainfo['identity_names'] == everyone
+    assert test.metainfo['data_root'] == str(folder_root)
     for row in [*train, *test]:
         assert Path(row['img_path']).parent.name == everyone[row['pid']]
     assert sorted(set(train.labels.tolist())) == list(range(5))
