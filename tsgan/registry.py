@@ -22,6 +22,7 @@ from mmengine.registry import Registry
 MODELS = Registry('model', parent=root.MODELS, scope='tsgan', locations=['tsgan.models'])
 DATASETS = Registry('dataset', parent=root.DATASETS, scope='tsgan', locations=['tsgan.datasets'])
 DATA_SAMPLERS = Registry('data sampler', parent=root.DATA_SAMPLERS, scope='tsgan', locations=['tsgan.datasets'])
+TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets'])
 FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets'])
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
@@ -45,7 +46,6 @@ for _parent in (
     root.PARAM_SCHEDULERS,
     root.RUNNERS,
     root.RUNNER_CONSTRUCTORS,
-    root.TRANSFORMS,
     root.VISBACKENDS,
     root.VISUALIZERS,
     root.WEIGHT_INITIALIZERS,

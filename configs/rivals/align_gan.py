@@ -5,13 +5,13 @@ _base_ = ['../_base_/datasets/sysu_mm01.py', '../_base_/models/align_gan_resnet5
 
 # The GAN's images; `reid_size` of the model is the ReID network's.
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=(128, 128), interpolation='bicubic', backend='pillow'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=(128, 128), interpolation='bicubic', backend='pillow'),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]

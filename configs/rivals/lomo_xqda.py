@@ -4,7 +4,7 @@ _base_ = ['../_base_/datasets/sysu_mm01.py', '../_base_/models/lomo_xqda.py', '.
 
 img_scale = (48, 128)  # width, height
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]

@@ -9,13 +9,13 @@ _base_ = [
 img_scale = (224, 224)
 crop_size = (224, 224)
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.RandomCrop', crop_size=crop_size, padding=22),  # translation by up to 10 %; no flip
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]

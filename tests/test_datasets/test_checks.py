@@ -3,7 +3,7 @@ import pytest
 
 from tsgan.datasets import SYSUMM01, check_images
 
-LOAD = [{'type': 'LoadImageFromFile'}]
+LOAD = [{'type': 'LoadReIDImage'}]
 
 
 def test_sound_images_pass(sysu_root):

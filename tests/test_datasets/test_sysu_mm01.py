@@ -101,7 +101,7 @@ def test_missing_list_is_named(sysu_root):
         SYSUMM01(sysu_root, split='train+query')
 
 
-@pytest.mark.parametrize('text', ['', '2;9', '2,9,', '2\n9', 'two'])
+@pytest.mark.parametrize('text', ['', '2;9', '2,,9', ',2,9', '2,9,,', '2\n9', 'two'])
 def test_malformed_list_is_named(sysu_root, text):
     (sysu_root / 'exp' / 'train_id.txt').write_text(text)
     with pytest.raises(ValueError, match=r'train_id.txt is malformed: expected one line of identity numbers'):

@@ -47,7 +47,7 @@ def test_the_three_arrangements_differ_by_the_network_alone(folder):
 def test_the_papers_rows_have_its_data_and_optimiser():
     cfg = load('rivals/one_stream')
     kinds = [transform['type'] for transform in cfg.train_pipeline]
-    assert kinds == ['LoadImageFromFile', 'Resize', 'mmpretrain.RandomCrop', 'mmpretrain.PackInputs']  # no flip
+    assert kinds == ['LoadReIDImage', 'Resize', 'mmpretrain.RandomCrop', 'mmpretrain.PackInputs']  # no flip
     assert cfg.train_dataloader.dataset.pipeline == cfg.train_pipeline
     assert cfg.test_dataloader.dataset.pipeline == cfg.test_pipeline
     assert cfg.train_pipeline[1].scale == cfg.test_pipeline[1].scale == cfg.train_pipeline[2].crop_size == (224, 224)

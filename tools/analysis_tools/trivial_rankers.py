@@ -11,7 +11,7 @@ import sys
 import cv2
 import numpy as np
 
-from tsgan.datasets import SYSUMM01
+from tsgan.datasets import SYSUMM01, read_image
 from tsgan.evaluation import FeatureTable, SingleModalityProtocol, SYSUMM01Protocol, evaluate
 
 STRIPES = 6
@@ -58,7 +58,7 @@ def read_table(root):
     """
     dataset = SYSUMM01(data_root=root, split='test', test_mode=True)
     records = [dataset.get_data_info(i) for i in range(len(dataset))]
-    images = [cv2.imread(record['img_path']) for record in records]
+    images = [read_image(record['img_path'], record.get('value_range')) for record in records]
     names = {'pids': 'pid', 'camids': 'camid', 'frames': 'frame', 'modalities': 'modality'}
     return images, {name: np.array([record[key] for record in records]) for name, key in names.items()}
 

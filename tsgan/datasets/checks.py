@@ -1,53 +1,62 @@
-"""Find the files that are no images before they stop a training run."""
+"""Find the files that are no images, or lose what is in them, before they stop a training run or spoil it."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
-import mmcv
-from PIL import Image
+import numpy as np
+from mmengine.logging import print_log
 from rich.progress import track
 
-if TYPE_CHECKING:
-    from tsgan.datasets.reid_dataset import ReIDDataset
+from tsgan.datasets.images import decode_completely, in_words, is_deep, to_uint8
+from tsgan.datasets.reid_dataset import ReIDDataset
+
+FEW_LEVELS = 16  # of 256: an image of more values that keeps fewer has lost most of what was in it
 
 
-def image_error(path: str) -> str | None:
-    """Say why a file cannot be used as an image.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        str | None: The reason in a few words, or None for a file that decodes completely.
-    """
-    try:
-        # Pillow refuses a JPEG that is cut off; OpenCV, which the pipelines read with, fills it with gray up to 4.10.
-        with Image.open(path) as image:
-            image.load()
-        if mmcv.imread(path, backend='cv2') is None:
-            return 'OpenCV cannot decode it'
-    except Exception as error:
-        return f'{type(error).__name__}: {" ".join(str(error).split())}'
-    return None
-
-
-def check_images(dataset: 'ReIDDataset') -> None:
+def check_images(dataset: ReIDDataset) -> None:
     """Decode every image of a data set, on all cores, with a progress bar.
+
+    Warns of images of more than eight bits that would lose most of their range; names the first ten and how many there
+    are.
 
     Args:
         dataset (ReIDDataset): The data set; its pipeline is not run.
 
     Raises:
-        ValueError: If any file is no complete image; names the first ten and how many there are.
+        ValueError: If any file is no complete image, or has more than eight bits and its modality no range; names the
+            first ten and how many there are.
     """
-    paths = dataset.column('img_path').tolist()
+    rows = [dataset.get_data_info(idx) for idx in range(len(dataset))]
     with ThreadPoolExecutor() as pool:  # threads do: both decoders release the GIL
-        errors = list(track(pool.map(image_error, paths), description='Checking images', total=len(paths)))
-    bad = [f'{path} ({error})' for path, error in zip(paths, errors, strict=True) if error]
-    if bad:
-        rest = f'\n  and {len(bad) - 10} more' if len(bad) > 10 else ''
-        raise ValueError(
-            f'{len(bad)} of {len(paths)} files of the data set in {dataset.data_root} are no complete images:\n  '
-            + '\n  '.join(bad[:10])
-            + rest
+        found = list(track(pool.map(_check, rows), description='Checking images', total=len(rows)))
+    where = f'of {len(rows)} files of the data set in {dataset.data_root}'
+    lossy = [f'{row["img_path"]} ({loss})' for row, (_, loss) in zip(rows, found, strict=True) if loss]
+    if lossy:
+        print_log(
+            f'{len(lossy)} {where} lose most of their range; a value_range that fits them keeps it:\n  {_first(lossy)}',
+            logger='current',
+            level=logging.WARNING,
         )
+    bad = [f'{row["img_path"]} ({error})' for row, (error, _) in zip(rows, found, strict=True) if error]
+    if bad:
+        raise ValueError(f'{len(bad)} {where} cannot be used as images:\n  {_first(bad)}')
+
+
+def _check(row: dict) -> tuple[str | None, str | None]:
+    """Say what is wrong with an image, and what it would lose."""
+    try:
+        image = decode_completely(row['img_path'])
+    except Exception as error:
+        return in_words(error), None
+    if not is_deep(image):
+        return None, None
+    if 'value_range' not in row:
+        return f'more than 8 bits ({image.dtype}), and no value_range of {row["modality"]}', None
+    before, after = len(np.unique(image)), len(np.unique(to_uint8(image, row['value_range'])))
+    lossy = after < FEW_LEVELS < before
+    return None, f'{before} values become {after} gray levels' if lossy else None
+
+
+def _first(items: list[str], number: int = 10) -> str:
+    rest = f'\n  and {len(items) - number} more' if len(items) > number else ''
+    return '\n  '.join(items[:number]) + rest

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from tsgan.datasets.files import nearby, read_text
 from tsgan.datasets.reid_dataset import camera_records
 
 
 def read_ids(path: Path) -> list[int]:
-    """Read a list of identities: one line of numbers, separated by commas.
+    """Read a list of identities: one line of numbers, separated by commas; one more comma may end it.
 
     Args:
         path (Path): The list.
@@ -21,16 +22,16 @@ def read_ids(path: Path) -> list[int]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds anything else.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is missing: expected a list of identity numbers separated by commas')
-    text = path.read_text().strip()
-    if not re.fullmatch(r'\d+(\s*,\s*\d+)*', text):
+    text = read_text(path, 'a list of identity numbers separated by commas').strip()
+    if not re.fullmatch(r'\d+(\s*,\s*\d+)*(\s*,)?', text):
         raise ValueError(f'{path} is malformed: expected one line of identity numbers separated by commas')
-    return [int(number) for number in text.split(',')]
+    return [int(number) for number in re.findall(r'\d+', text)]
 
 
 def read_images(root: Path, path: Path) -> list[tuple[Path, int]]:
     """Read a list of images: a line each, with the path below the data set's folder, a space, and the label.
+
+    Folders may be separated as Windows does, by a backslash.
 
     Args:
         root (Path): The data set's folder.
@@ -41,21 +42,24 @@ def read_images(root: Path, path: Path) -> list[tuple[Path, int]]:
 
     Raises:
         FileNotFoundError: If there is no such list, or an image that it lists is not there.
-        ValueError: If a line says anything else.
+        ValueError: If a line says anything else, or an image is listed twice.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is missing: expected a list of images, a path and a label in each line')
-    images = []
-    for number, line in enumerate(path.read_text().rstrip().split('\n'), start=1):
-        match = re.fullmatch(r'(\S+) (\d+)', line.rstrip())
+    text = read_text(path, 'a list of images, a path and a label in each line')
+    images, lines = [], {}
+    for number, line in enumerate(text.rstrip().split('\n'), start=1):
+        match = re.fullmatch(r'(\S+)[ \t]+(\d+)', line.rstrip())
         if not match:
             raise ValueError(f'{path}, line {number} is malformed: expected path, space, label, but it is {line!r}')
-        images.append((root / match[1], int(match[2])))
-    lost = [str(image) for image, _ in images if not image.is_file()]
+        image = root / match[1].replace('\\', '/')
+        if lines.setdefault(image, number) != number:
+            raise ValueError(f'{path} lists {image} twice, in lines {lines[image]} and {number}: expected it once')
+        images.append((image, int(match[2])))
+    lost = [image for image, _ in images if not image.is_file()]
     if lost:
+        near = nearby(lost[0])
         raise FileNotFoundError(
-            f'{lost[0]} is missing, one of {len(lost)} such images among the {len(images)} that {path} lists: expected '
-            f'each of them in {root}'
+            f'{lost[0]} is missing{f" (there is {near})" if near else ""}, one of {len(lost)} such images among the '
+            f'{len(images)} that {path} lists: expected each of them in {root}'
         )
     return images
 

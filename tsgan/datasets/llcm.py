@@ -2,8 +2,9 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tsgan.datasets.files import list_images, missing, numbered_folders
 from tsgan.datasets.lists import listed_records, read_ids, read_images
-from tsgan.datasets.reid_dataset import MODALITIES, ReIDDataset, camera_records, list_images
+from tsgan.datasets.reid_dataset import MODALITIES, ReIDDataset, camera_records
 from tsgan.registry import DATASETS
 
 
@@ -34,16 +35,18 @@ class LLCM(ReIDDataset):
         pipeline (Sequence[dict | Callable]): Transforms. Defaults to ().
         modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
         test_mode (bool): Whether the images are to be searched rather than trained on. Defaults to False.
+        value_range (dict[str, tuple[float, float]], optional): See :class:`ReIDDataset`. Defaults to None.
 
     Raises:
         FileNotFoundError: If a folder, a list, or an image that it lists is missing, an identity folder is empty, or a
             test identity has none.
-        ValueError: If the split is unknown, a list is malformed, a training image's name does not tell its camera, or a
-            training identity lacks one modality.
+        ValueError: If the split is unknown, a list is malformed, a training image's name does not tell its camera, test
+            images lie in a folder that is no identity's, or a training identity lacks one modality.
     """
 
     NAMES = {'rgb': 'vis', 'ir': 'nir'}
     CAMERAS = {'rgb': (1, 2, 3, 4, 5, 6, 7, 8, 9), 'ir': (1, 2, 4, 5, 6, 7, 8, 9)}
+    TRAINING = {'split': 'train'}
 
     def __init__(
         self,
@@ -52,11 +55,18 @@ class LLCM(ReIDDataset):
         pipeline: Sequence[dict | Callable] = (),
         modality: str | None = None,
         test_mode: bool = False,
+        value_range: dict[str, tuple[float, float]] | None = None,
     ) -> None:
         if split not in ('train', 'test'):
             raise ValueError(f"split is {split!r}: expected 'train' or 'test'")
         self.split = split
-        super().__init__(data_root=data_root, pipeline=pipeline, modality=modality, test_mode=test_mode)
+        super().__init__(
+            data_root=data_root,
+            pipeline=pipeline,
+            modality=modality,
+            test_mode=test_mode,
+            value_range=value_range,
+        )
 
     def load_records(self) -> list[dict]:
         root = Path(self.data_root)
@@ -72,15 +82,14 @@ class LLCM(ReIDDataset):
     def _test_records(self, root: Path) -> list[dict]:
         cameras = [(modality, cam) for modality in MODALITIES for cam in self.CAMERAS[modality]]
         folders = {(modality, cam): root / f'test_{self.NAMES[modality]}' / f'cam{cam}' for modality, cam in cameras}
-        for folder in folders.values():
+        identities = {}
+        for camera, folder in folders.items():
             if not folder.is_dir():
-                raise FileNotFoundError(
-                    f'{folder} is missing: expected LLCM with test_vis/cam1 to cam9, and test_nir/cam1 to cam9 but cam3'
-                )
+                raise missing(folder, 'LLCM with test_vis/cam1 to cam9, and test_nir/cam1 to cam9 but cam3')
+            identities[camera] = numbered_folders(folder)
         records = []
         for pid in sorted(set(read_ids(root / 'idx' / 'test_id.txt'))):
-            seen = {camera: folder / f'{pid:04d}' for camera, folder in folders.items()}
-            seen = {camera: folder for camera, folder in seen.items() if folder.is_dir()}
+            seen = {camera: folders[pid] for camera, folders in identities.items() if pid in folders}
             if not seen:
                 raise FileNotFoundError(
                     f'{root} has no folder test_*/cam*/{pid:04d}: expected test identity {pid} under at least one '

@@ -31,6 +31,7 @@ class RegDB(ReIDDataset):
         pipeline (Sequence[dict | Callable]): Transforms. Defaults to ().
         modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
         test_mode (bool): Whether the images are to be searched rather than trained on. Defaults to False.
+        value_range (dict[str, tuple[float, float]], optional): See :class:`ReIDDataset`. Defaults to None.
 
     Raises:
         FileNotFoundError: If a list, or an image that it lists, is missing.
@@ -39,6 +40,7 @@ class RegDB(ReIDDataset):
     """
 
     CAMERAS = {'rgb': ('visible', 1), 'ir': ('thermal', 2)}
+    TRAINING = {'subset': 'train'}
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class RegDB(ReIDDataset):
         pipeline: Sequence[dict | Callable] = (),
         modality: str | None = None,
         test_mode: bool = False,
+        value_range: dict[str, tuple[float, float]] | None = None,
     ) -> None:
         if split not in range(1, 11):
             raise ValueError(f'split is {split!r}: expected the number of one of the ten splits of RegDB, 1 to 10')
@@ -55,7 +58,13 @@ class RegDB(ReIDDataset):
             raise ValueError(f"subset is {subset!r}: expected 'train' or 'test'")
         self.split = split
         self.subset = subset
-        super().__init__(data_root=data_root, pipeline=pipeline, modality=modality, test_mode=test_mode)
+        super().__init__(
+            data_root=data_root,
+            pipeline=pipeline,
+            modality=modality,
+            test_mode=test_mode,
+            value_range=value_range,
+        )
 
     def load_records(self) -> list[dict]:
         root = Path(self.data_root)

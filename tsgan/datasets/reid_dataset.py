@@ -1,30 +1,37 @@
+import copy
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
-from tsgan.datasets.checks import image_error
+from tsgan.datasets.images import any_deep, common_range, evenly, image_error
 
 MODALITIES = ('rgb', 'ir')
-IMG_EXTENSIONS = ('.jpg', '.jpeg', '.png', '.bmp', '.ppm', '.pgm', '.tif', '.tiff', '.webp')
 
 
 class ReIDDataset(BaseDataset):
     """A checked table of visible and infrared images of people: the base class of every data set here.
 
-    A subclass writes :meth:`load_records`; everything else reads the table. One row is
+    A subclass writes :meth:`load_records` and :attr:`TRAINING`; everything else reads the table. One row is
 
-    ========== ====== ===========================================================================
-    key        type   meaning
-    ========== ====== ===========================================================================
-    img_path   str    the file
-    pid        int    identity number, as the data set itself numbers its identities
-    camid      int    camera number, 1-based
-    modality   str    'rgb' or 'ir'
-    frame      int    the image's 1-based number within its camera's folder of this identity
-    gt_label   int    class number, 0-based: the place of ``pid`` among the sorted pids of this table
-    ========== ====== ===========================================================================
+    =========== ====== ===========================================================================
+    key         type   meaning
+    =========== ====== ===========================================================================
+    img_path    str    the file
+    pid         int    identity number, as the data set itself numbers its identities
+    camid       int    camera number, 1-based
+    modality    str    'rgb' or 'ir'
+    frame       int    the image's 1-based number within its camera's folder of this identity
+    gt_label    int    class number, 0-based: the place of ``pid`` among the sorted pids of this table
+    value_range tuple  (low, high), which become 0 and 255: only where ``value_range`` has the modality
+    =========== ====== ===========================================================================
+
+    Images of more than eight bits are scaled by the range of their modality: the argument ``value_range``, else that of
+    the *training* images, in a test too, so that both see a value alike. It is logged, and kept in
+    ``metainfo['value_range']``, which MMEngine writes into checkpoints.
 
     Args:
         data_root (str): The data set's folder.
@@ -32,11 +39,16 @@ class ReIDDataset(BaseDataset):
         modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
         test_mode (bool): Whether the images are to be searched rather than trained on. A training set of both
             modalities must have both of every identity, a test set need not. Defaults to False.
+        value_range (dict[str, tuple[float, float]], optional): Modality -> (low, high), which become 0 and 255 in
+            images of more than eight bits. Defaults to None: the range of the training images of the modality.
 
     Raises:
         FileNotFoundError: If a folder or a list is missing, or an identity folder is empty.
-        ValueError: If an argument or what a file says is wrong, or an identity lacks one modality.
+        ValueError: If an argument or what a file says is wrong, an identity lacks one modality, or images of more than
+            eight bits have no range.
     """
+
+    TRAINING: dict[str, str] = {}  # arguments that select the images to train on, whose range scales all others
 
     def __init__(
         self,
@@ -44,10 +56,12 @@ class ReIDDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         modality: str | None = None,
         test_mode: bool = False,
+        value_range: dict[str, tuple[float, float]] | None = None,
     ) -> None:
         if modality not in (None, *MODALITIES):
             raise ValueError(f"modality is {modality!r}: expected 'rgb', 'ir', or None for both")
         self.modality = modality
+        self.value_range = _checked_ranges(value_range or {})
         super().__init__(data_root=str(data_root), pipeline=pipeline, test_mode=test_mode)
 
     def load_records(self) -> list[dict]:
@@ -74,7 +88,46 @@ class ReIDDataset(BaseDataset):
             self._check_pairs(records)
         self._metainfo['data_root'] = self.data_root  # for the metric, which writes paths relative to it
         labels = {pid: label for label, pid in enumerate(sorted({record['pid'] for record in records}))}
-        return [record | {'gt_label': labels[record['pid']]} for record in records]
+        ranges = self._value_ranges(records)
+        if ranges:
+            self._metainfo['value_range'] = ranges
+        # what all rows of a modality have in common
+        ranges = {modality: {'value_range': value_range} for modality, value_range in ranges.items()}
+        return [record | {'gt_label': labels[record['pid']]} | ranges.get(record['modality'], {}) for record in records]
+
+    def _value_ranges(self, records: list[dict]) -> dict[str, tuple[float, float]]:
+        """Modality -> (low, high), of those that were given and those that have images of more than eight bits."""
+        samples = {}
+        for record in records:  # cameras and formats may differ in their bits
+            kind = record['modality'], record['camid'], Path(record['img_path']).suffix
+            samples.setdefault(kind, []).append(record['img_path'])
+        ranges = dict(self.value_range)
+        for (modality, *_), paths in samples.items():
+            if modality not in ranges and any_deep(evenly(paths, 3)):
+                ranges[modality] = self._training_range(modality)
+        return ranges
+
+    def _training_range(self, modality: str) -> tuple[float, float]:
+        training = copy.copy(self)
+        vars(training).update(self.TRAINING, modality=modality)
+        wanted = f'expected one to scale them by, such as value_range=dict({modality}=(low, high))'
+        problem = f'{self.data_root} has {modality} images of more than 8 bits'
+        try:
+            paths = sorted(record['img_path'] for record in training.load_records() if record['modality'] == modality)
+        except (FileNotFoundError, ValueError) as error:
+            raise ValueError(f'{problem}, and no range of training images ({error}): {wanted}') from error
+        found = common_range(paths)
+        if found is None:
+            raise ValueError(f'{problem}, and none among the {len(paths)} training images to take a range of: {wanted}')
+        low, high = found
+        if low == high:
+            raise ValueError(f'{problem}, and all training images have the value {low} alone: {wanted}')
+        print_log(
+            f'{problem}: {low} to {high} become 0 to 255, the range of the training images. To keep it when images are '
+            f'added, give the data sets value_range=dict({modality}=({low}, {high})).',
+            logger='current',
+        )
+        return low, high
 
     def _check_pairs(self, records: list[dict]) -> None:
         """Training pairs need an RGB and an IR image of every identity."""
@@ -147,32 +200,6 @@ class ReIDDataset(BaseDataset):
         return len(self.pids)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """List the images of one identity.
-
-    Args:
-        folder (Path): An identity's folder; files that are no images by their extension, and hidden ones, are passed
-            over.
-
-    Returns:
-        list[Path]: The images, sorted by name.
-
-    Raises:
-        FileNotFoundError: If there are none.
-    """
-    images = sorted(path for path in folder.iterdir() if _is_image(path))
-    if not images:
-        raise FileNotFoundError(
-            f'{folder} holds no image: expected at least one of {" ".join(IMG_EXTENSIONS)} in an identity folder '
-            '(remove the folder if this person was not seen)'
-        )
-    return images
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMG_EXTENSIONS and not path.name.startswith('.')
-
-
 def camera_records(images: Iterable[tuple[int, Path]], pid: int, camid: int, modality: str) -> list[dict]:
     """Make the rows of one identity under one camera.
 
@@ -189,3 +216,16 @@ def camera_records(images: Iterable[tuple[int, Path]], pid: int, camid: int, mod
         {'img_path': str(path), 'pid': pid, 'camid': camid, 'modality': modality, 'frame': frame}
         for frame, path in images
     ]
+
+
+def _checked_ranges(value_range: dict) -> dict[str, tuple[float, float]]:
+    ranges = {}
+    for modality, pair in value_range.items():
+        numbers = isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(value, Real) for value in pair)
+        if modality not in MODALITIES or not numbers or not pair[0] < pair[1]:
+            raise ValueError(
+                f'value_range has {modality}={pair!r}: expected (low, high) of rgb, ir or both, low below high, such '
+                'as dict(ir=(7552, 8448))'
+            )
+        ranges[modality] = tuple(pair)
+    return ranges

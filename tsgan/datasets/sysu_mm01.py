@@ -1,8 +1,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tsgan.datasets.files import list_images, missing, numbered_folders
 from tsgan.datasets.lists import read_ids
-from tsgan.datasets.reid_dataset import ReIDDataset, camera_records, list_images
+from tsgan.datasets.reid_dataset import ReIDDataset, camera_records
 from tsgan.registry import DATASETS
 
 
@@ -36,14 +37,16 @@ class SYSUMM01(ReIDDataset):
         pipeline (Sequence[dict | Callable]): Transforms. Defaults to ().
         modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
         test_mode (bool): Whether the images are to be searched rather than trained on. Defaults to False.
+        value_range (dict[str, tuple[float, float]], optional): See :class:`ReIDDataset`. Defaults to None.
 
     Raises:
         FileNotFoundError: If a folder or a list is missing, an identity folder is empty, or a listed identity has none.
-        ValueError: If a list is malformed, a frame is not named by its number, or a training identity lacks one
-            modality.
+        ValueError: If a list is malformed, a frame is not named by its number or comes twice, images lie in a folder
+            that is no identity's, or a training identity lacks one modality.
     """
 
     CAMERAS = {'rgb': (1, 2, 4, 5), 'ir': (3, 6)}
+    TRAINING = {'split': 'train'}
 
     def __init__(
         self,
@@ -52,21 +55,29 @@ class SYSUMM01(ReIDDataset):
         pipeline: Sequence[dict | Callable] = (),
         modality: str | None = None,
         test_mode: bool = False,
+        value_range: dict[str, tuple[float, float]] | None = None,
     ) -> None:
         self.split = split
-        super().__init__(data_root=data_root, pipeline=pipeline, modality=modality, test_mode=test_mode)
+        super().__init__(
+            data_root=data_root,
+            pipeline=pipeline,
+            modality=modality,
+            test_mode=test_mode,
+            value_range=value_range,
+        )
 
     def load_records(self) -> list[dict]:
         root = Path(self.data_root)
+        cameras = {}
         for cam in range(1, 7):
             if not (root / f'cam{cam}').is_dir():
-                raise FileNotFoundError(f'{root / f"cam{cam}"} is missing: expected SYSU-MM01 with cam1 to cam6 there')
+                raise missing(root / f'cam{cam}', 'SYSU-MM01 with cam1 to cam6 there')
+            cameras[cam] = numbered_folders(root / f'cam{cam}')
         pids = sorted({pid for name in self.split.split('+') for pid in read_ids(root / 'exp' / f'{name}_id.txt')})
 
         records = []
         for pid in pids:
-            folders = {cam: root / f'cam{cam}' / f'{pid:04d}' for cam in range(1, 7)}
-            folders = {cam: folder for cam, folder in folders.items() if folder.is_dir()}
+            folders = {cam: identities[pid] for cam, identities in cameras.items() if pid in identities}
             if not folders:
                 raise FileNotFoundError(
                     f'{root} has no folder cam*/{pid:04d}: expected identity {pid} of split {self.split!r} under at '
@@ -75,12 +86,16 @@ class SYSUMM01(ReIDDataset):
             for modality in self.wanted_modalities:
                 for cam in self.CAMERAS[modality]:
                     if cam in folders:
-                        frames = [(self._frame(path), path) for path in list_images(folders[cam])]
-                        records += camera_records(frames, pid, cam, modality)
+                        records += camera_records(self._frames(folders[cam]), pid, cam, modality)
         return records
 
     @staticmethod
-    def _frame(path: Path) -> int:
-        if not (path.stem.isdecimal() and int(path.stem) > 0):
-            raise ValueError(f'{path} is not named by its frame: expected a number from 1 up, such as 0001.jpg')
-        return int(path.stem)
+    def _frames(folder: Path) -> list[tuple[int, Path]]:
+        frames = {}
+        for path in list_images(folder):
+            if not (path.stem.isdecimal() and int(path.stem) > 0):
+                raise ValueError(f'{path} is not named by its frame: expected a number from 1 up, such as 0001.jpg')
+            other = frames.setdefault(int(path.stem), path)
+            if other != path:
+                raise ValueError(f'{path} and {other.name} are frame {int(path.stem)}: expected one image of a frame')
+        return list(frames.items())

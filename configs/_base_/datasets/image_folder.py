@@ -6,14 +6,14 @@ img_scale = (64, 128)  # width, height
 crop_size = (128, 64)  # height, width
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.RandomCrop', crop_size=crop_size, padding=5),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]

@@ -10,14 +10,14 @@ crop_size = (256, 128)  # height, width of the same, as mmpretrain's RandomCrop 
 # Every image is augmented by itself: the RGB and the IR image of a pair share the identity, not the geometry.
 meta_keys = ('img_path', 'pid', 'camid', 'modality', 'frame')
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.RandomCrop', crop_size=crop_size, padding=10),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(type='mmpretrain.PackInputs', meta_keys=meta_keys),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.PackInputs', meta_keys=meta_keys),
 ]

@@ -8,7 +8,7 @@ _base_ = [
 
 img_scale = (48, 128)  # width, height
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadReIDImage'),
     dict(type='Resize', scale=img_scale),
     dict(type='mmpretrain.PackInputs', meta_keys={{_base_.meta_keys}}),
 ]

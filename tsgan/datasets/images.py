@@ -1,0 +1,160 @@
+"""Reads an image file, whatever its bits, and says what is wrong with one."""
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine import fileio
+from PIL import Image, UnidentifiedImageError
+
+TIFF_SIGNATURES = (b'II*\0', b'MM\0*')
+
+
+def read_image(path: str, value_range: tuple[float, float] | None = None, channel_order: str = 'bgr') -> np.ndarray:
+    """Read an image with eight bits a value.
+
+    Files of eight bits or fewer come as ``mmcv.imread`` reads them, whatever the range. Values of more bits, and
+    floats, are scaled linearly: ``low`` becomes 0, ``high`` 255, what is beyond them the nearer of both. A value that
+    is no number becomes 0.
+
+    Args:
+        path (str): The file.
+        value_range (tuple[float, float], optional): (low, high), one for all channels. Defaults to None.
+        channel_order (str): 'bgr' or 'rgb'. Defaults to 'bgr'.
+
+    Returns:
+        np.ndarray: uint8, shape (H, W, 3).
+
+    Raises:
+        ValueError: If the file is no image, or has more than eight bits and there is no range.
+    """
+    try:
+        image = decode(path)
+    except (ValueError, cv2.error) as error:
+        raise ValueError(f'{path} is no image that can be read: {error}') from error
+    if is_deep(image):
+        if value_range is None:
+            raise ValueError(
+                f'{path} has more than 8 bits ({image.dtype}), and no range that becomes 0 to 255: expected one of its '
+                'modality, such as value_range=dict(ir=(low, high)) of the data set'
+            )
+        image = to_uint8(image, value_range)
+    return image if channel_order == 'bgr' else image[..., ::-1].copy()
+
+
+def decode(path: str) -> np.ndarray:
+    """Decode an image with the values that its file holds.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        np.ndarray: BGR, shape (H, W, 3), uint8 or, of files of more than eight bits, what their values need.
+
+    Raises:
+        ValueError: If OpenCV cannot decode it.
+    """
+    content, image = fileio.get(path), None
+    if content.startswith(TIFF_SIGNATURES):
+        # OpenCV makes no colour of 32 bits, and warns of each such file, which it reads well
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        image = mmcv.imfrombytes(content, flag='unchanged', backend='cv2')
+        if image is not None and image.dtype.itemsize > 2:
+            return np.dstack([image] * 3) if image.ndim == 2 else image[..., :3]
+    if content:
+        image = mmcv.imfrombytes(content, flag=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, backend='cv2')
+    if image is None:
+        raise ValueError('OpenCV cannot decode it' if content else 'it is empty')
+    return image
+
+
+def is_deep(image: np.ndarray) -> bool:
+    """Whether an image has more than eight bits a value."""
+    return image.dtype != np.uint8
+
+
+def to_uint8(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Scale the values of an image from (low, high) to 0 to 255, and round them; not-a-number becomes 0."""
+    low, high = value_range
+    values = (image.astype(np.float64) - low) * (255 / (high - low))
+    return np.rint(np.clip(np.nan_to_num(values, nan=0), 0, 255)).astype(np.uint8)
+
+
+def decode_completely(path: str) -> np.ndarray:
+    """:func:`decode`, of a file that is not cut off.
+
+    Raises:
+        Exception: Whatever Pillow or OpenCV say of a file that cannot be used as an image.
+    """
+    try:
+        # Pillow refuses a JPEG that is cut off; OpenCV, which the pipelines read with, fills it with gray up to 4.10.
+        with Image.open(path) as image:
+            image.load()
+    except UnidentifiedImageError:
+        pass  # nor does it know some TIFF files of many bits: OpenCV decides
+    return decode(path)
+
+
+def image_error(path: str) -> str | None:
+    """Say why a file cannot be used as an image.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        str | None: The reason in a few words, or None for a file that decodes completely.
+    """
+    try:
+        decode_completely(path)
+    except Exception as error:
+        return in_words(error)
+    return None
+
+
+def in_words(error: Exception) -> str:
+    """An error on one line."""
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+def common_range(paths: list[str], max_images: int = 1000, max_values: int = 4096) -> tuple[float, float] | None:
+    """Find the range of the values of images of more than eight bits, less the 0.1 % at either end: dead pixels.
+
+    Args:
+        paths (list[str]): The files; those that cannot be read, or have eight bits, have no part in it.
+        max_images (int): How many of them are read, evenly spaced. Defaults to 1000.
+        max_values (int): About how many values of an image count, on an even grid. Defaults to 4096.
+
+    Returns:
+        tuple[float, float] | None: (low, high), or None if no image of more than eight bits is among them.
+    """
+    samples = []
+    for path in evenly(paths, max_images):
+        image = _decode_or_none(path)
+        if image is not None and is_deep(image):
+            step = max(int((image[..., 0].size / max_values) ** 0.5), 1)
+            sample = image[::step, ::step].ravel()
+            samples.append(sample[np.isfinite(sample)])
+    values = np.concatenate(samples) if samples else np.empty(0)
+    if not len(values):
+        return None
+    # methods: values that are there, so that whole counts give whole numbers
+    low, high = (np.quantile(values, q, method=method).item() for q, method in ((0.001, 'lower'), (0.999, 'higher')))
+    return low, high
+
+
+def any_deep(paths: list[str]) -> bool:
+    """Whether an image of more than eight bits is among files; those that cannot be read have no part in it."""
+    return any(image is not None and is_deep(image) for image in map(_decode_or_none, paths))
+
+
+def evenly(items: list, number: int) -> list:
+    """Pick at most ``number`` items, evenly spaced, the first and the last among them."""
+    if len(items) <= number:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, number).round().astype(int)]
+
+
+def _decode_or_none(path: str) -> np.ndarray | None:
+    try:
+        return decode(path)
+    except Exception:  # whoever reads the file says so
+        return None

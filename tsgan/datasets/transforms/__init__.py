@@ -1,0 +1,3 @@
+from tsgan.datasets.transforms.load_image import LoadReIDImage
+
+__all__ = ['LoadReIDImage']
