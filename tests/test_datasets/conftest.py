@@ -11,6 +11,11 @@ def write_image(path, seed=0):
     cv2.imwrite(str(path), np.random.default_rng(seed).integers(0, 256, (16, 8, 3), dtype=np.uint8))
 
 
+@pytest.fixture(name='write_image')
+def _write_image():
+    return write_image
+
+
 # camera -> identity -> frames; identity 5 is a test identity that camera 3 never saw
 SYSU = {
     1: {2: [1, 2, 3], 9: [1, 2], 5: [1, 2]},

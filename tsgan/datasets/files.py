@@ -44,18 +44,18 @@ def is_left_behind(name: str) -> bool:
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is to be read as an image, by its name."""
-    return os.path.splitext(name)[1].lower() in IMG_EXTENSIONS and not is_left_behind(name)
+    """Whether a file is to be read as an image, by its name; that it :func:`is_left_behind` is asked before."""
+    return os.path.splitext(name)[1].lower() in IMG_EXTENSIONS
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[str]:
     """List the images of one identity.
 
     Args:
         folder (Path): An identity's folder. What :func:`is_left_behind`, and files that are no images, are passed over.
 
     Returns:
-        list[Path]: The images, sorted by name.
+        list[str]: The paths of the images, sorted by name.
 
     Raises:
         FileNotFoundError: If there are none, or one is a link to nothing.
@@ -66,7 +66,7 @@ def list_images(folder: Path) -> list[Path]:
         if entry.is_dir():
             _refuse_images_below(Path(entry.path), f'the images of an identity directly in {folder}')
         elif is_image(entry.name):
-            images.append(entry.name)
+            images.append(entry.path)
         elif _is_other_image(entry):
             raise ValueError(
                 f'{entry.path} is an image that would not be read: expected one of {" ".join(IMG_EXTENSIONS)} '
@@ -77,7 +77,7 @@ def list_images(folder: Path) -> list[Path]:
             f'{folder} holds no image: expected at least one of {" ".join(IMG_EXTENSIONS)} in an identity folder '
             '(remove the folder if this person was not seen)'
         )
-    return [folder / name for name in sorted(images)]
+    return sorted(images)  # text: a pathlib.Path of each would take longer than all else
 
 
 def identity_folders(folder: Path) -> dict[str, Path]:
@@ -206,7 +206,7 @@ def _entries(folder: Path, check_links: bool = True) -> list[os.DirEntry]:
 def _refuse_images_below(folder: Path, expected: str) -> None:
     for above, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not is_left_behind(name)]
-        lost = next((name for name in sorted(names) if is_image(name)), None)
+        lost = next((name for name in sorted(names) if is_image(name) and not is_left_behind(name)), None)
         if lost:
             raise ValueError(f'{os.path.join(above, lost)} would not be read: expected {expected}')
 

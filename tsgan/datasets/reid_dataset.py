@@ -1,4 +1,5 @@
 import copy
+import os
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from pathlib import Path
@@ -99,7 +100,7 @@ class ReIDDataset(BaseDataset):
         """Modality -> (low, high), of those that were given and those that have images of more than eight bits."""
         samples = {}
         for record in records:  # cameras and formats may differ in their bits
-            kind = record['modality'], record['camid'], Path(record['img_path']).suffix
+            kind = record['modality'], record['camid'], os.path.splitext(record['img_path'])[1]
             samples.setdefault(kind, []).append(record['img_path'])
         ranges = dict(self.value_range)
         for (modality, *_), paths in samples.items():
@@ -200,11 +201,11 @@ class ReIDDataset(BaseDataset):
         return len(self.pids)
 
 
-def camera_records(images: Iterable[tuple[int, Path]], pid: int, camid: int, modality: str) -> list[dict]:
+def camera_records(images: Iterable[tuple[int, str | Path]], pid: int, camid: int, modality: str) -> list[dict]:
     """Make the rows of one identity under one camera.
 
     Args:
-        images (Iterable[tuple[int, Path]]): (frame, file) of each image.
+        images (Iterable[tuple[int, str | Path]]): (frame, file) of each image.
         pid (int): Identity number.
         camid (int): Camera number, 1-based.
         modality (str): 'rgb' or 'ir'.

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -90,12 +91,13 @@ class SYSUMM01(ReIDDataset):
         return records
 
     @staticmethod
-    def _frames(folder: Path) -> list[tuple[int, Path]]:
+    def _frames(folder: Path) -> list[tuple[int, str]]:
         frames = {}
         for path in list_images(folder):
-            if not (path.stem.isdecimal() and int(path.stem) > 0):
+            number = os.path.splitext(os.path.basename(path))[0]
+            if not (number.isdecimal() and int(number) > 0):
                 raise ValueError(f'{path} is not named by its frame: expected a number from 1 up, such as 0001.jpg')
-            other = frames.setdefault(int(path.stem), path)
+            other = frames.setdefault(int(number), path)
             if other != path:
-                raise ValueError(f'{path} and {other.name} are frame {int(path.stem)}: expected one image of a frame')
+                raise ValueError(f'{path} and {other} are both frame {int(number)}: expected one image of a frame')
         return list(frames.items())

@@ -1,0 +1,234 @@
+import cv2
+import mmcv
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images, read_image
+
+RNG = np.random.default_rng(0)
+GRAY, COLOUR = RNG.integers(0, 256, (16, 8), dtype=np.uint8), RNG.integers(0, 256, (16, 8, 3), dtype=np.uint8)
+ROTATED = Image.Exif()
+ROTATED[274] = 6
+EIGHT_BITS = {
+    **{f'gray.{kind}': (GRAY, 'L') for kind in ('jpg', 'png', 'bmp', 'tif', 'pgm', 'webp')},
+    **{f'colour.{kind}': (COLOUR, 'RGB') for kind in ('jpg', 'png', 'bmp', 'tif', 'ppm', 'webp')},
+    **{f'palette.{kind}': (COLOUR, 'P') for kind in ('png', 'tif', 'bmp')},
+    **{f'alpha.{kind}': (COLOUR, 'RGBA') for kind in ('png', 'tif', 'webp')},
+    **{f'bits.{kind}': (GRAY, '1') for kind in ('png', 'tif', 'bmp')},
+    'ink.jpg': (COLOUR, 'CMYK'),
+    'gray_alpha.png': (GRAY, 'LA'),
+}
+
+
+@pytest.mark.parametrize('name', EIGHT_BITS)
+@pytest.mark.parametrize('value_range', [None, (50, 60)])
+def test_files_of_eight_bits_are_read_as_ever_whatever_the_range(tmp_path, name, value_range):
+    array, mode = EIGHT_BITS[name]
+    path = str(tmp_path / name)
+    Image.fromarray(array).convert(mode).save(path, exif=ROTATED)
+    row = {'img_path': path} | ({'value_range': value_range} if value_range else {})
+    with DefaultScope.overwrite_default_scope('mmcv'):
+        expected = mmcv.transforms.LoadImageFromFile()(dict(row))
+    found = LoadReIDImage()(dict(row))
+    assert found['img'].dtype == np.uint8
+    assert np.array_equal(found['img'], expected['img'])
+    assert (found['img_shape'], found['ori_shape']) == (expected['img_shape'], expected['ori_shape'])
+    assert np.array_equal(read_image(path, channel_order='rgb'), expected['img'][..., ::-1])
+
+
+COUNTS = np.array([[7000, 7552, 7776], [8000, 8448, 9000]])
+SCALED = [[0, 0, 64], [128, 255, 255]]  # (x - 7552) / 896 * 255, by hand: 224 -> 63.75, 448 -> 127.5 -> even
+
+
+@pytest.mark.parametrize(
+    ('name', 'dtype'),
+    [('a.png', 'uint16'), ('a.tif', 'uint16'), ('a.pgm', 'uint16'), ('a.tif', 'float32'), ('a.tif', 'float64')],
+)
+@pytest.mark.parametrize('channels', [1, 3])
+def test_files_of_more_bits_are_scaled_by_the_range(tmp_path, name, dtype, channels):
+    if name == 'a.pgm' and channels == 3:
+        name = 'a.ppm'
+    path = str(tmp_path / name)
+    assert cv2.imwrite(path, np.stack([COUNTS] * channels, -1).astype(dtype).squeeze())
+    image = read_image(path, (7552, 8448))
+    assert (image.dtype, image.shape) == (np.uint8, (2, 3, 3))
+    assert all(image[..., c].tolist() == SCALED for c in range(3))
+
+
+def test_channels_share_the_range_and_keep_their_order(tmp_path):
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, np.full((4, 4, 3), [0, 1000, 500], np.uint16))
+    assert read_image(path, (0, 1000))[0, 0].tolist() == [0, 255, 128]
+    assert read_image(path, (0, 1000), channel_order='rgb')[0, 0].tolist() == [128, 255, 0]
+
+
+def test_what_is_no_number_becomes_black(tmp_path):
+    path = str(tmp_path / 'a.tif')
+    cv2.imwrite(path, np.array([[np.nan, 20.0], [30.0, np.inf]], np.float32))
+    assert read_image(path, (20, 30))[..., 0].tolist() == [[0, 0], [255, 255]]
+
+
+def test_more_bits_without_a_range_are_an_error_that_names_file_and_remedy(tmp_path):
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, COUNTS.astype(np.uint16))
+    with pytest.raises(
+        ValueError, match=r'a.png has more than 8 bits \(uint16\), and no range .* value_range=dict\(ir='
+    ):
+        read_image(path)
+
+
+def deepen(paths, low=7552, high=8448):
+    """Make 16-bit files of others, whose values lie in a range; the first file has both its ends."""
+    for i, path in enumerate(sorted(paths)):
+        values = np.random.default_rng(i).integers(low, high + 1, (16, 8)).astype(np.uint16)
+        values[:, :2] = (low, high) if i == 0 else values[:, :2]
+        assert cv2.imwrite(str(path.with_suffix('.png')), values)
+        if path.suffix != '.png':
+            path.unlink()
+
+
+@pytest.fixture
+def thermal_root(sysu_root):
+    """SYSU-MM01 in small whose infrared cameras count 7,552 to 8,448 in training, and more of test identity 5."""
+    for cam in (3, 6):
+        deepen(sysu_root.glob(f'cam{cam}/000[29]/*.jpg'))
+        deepen(sysu_root.glob(f'cam{cam}/0040/*.jpg'), high=9000)
+        deepen(sysu_root.glob(f'cam{cam}/0005/*.jpg'), high=20000)
+    return sysu_root
+
+
+@pytest.mark.parametrize('split', ['train', 'train+val', 'val', 'test'])
+@pytest.mark.parametrize('modality', [None, 'ir'])
+def test_every_split_is_scaled_by_the_range_of_the_training_images(thermal_root, split, modality):
+    dataset = SYSUMM01(
+        thermal_root, split=split, pipeline=[{'type': 'LoadReIDImage'}], modality=modality, test_mode=True
+    )
+    assert dataset.metainfo['value_range'] == {'ir': (7552, 8448)}
+    for idx, row in enumerate(dataset.get_data_info(i) for i in range(len(dataset))):
+        assert ('value_range' in row) == (row['modality'] == 'ir')
+        image = dataset[idx]['img']
+        if row['modality'] == 'ir':
+            counts = cv2.imread(row['img_path'], cv2.IMREAD_UNCHANGED).astype(float)
+            expected = np.clip((counts - 7552) / (8448 - 7552) * 255, 0, 255)
+            assert np.abs(image[..., 0] - expected).max() <= 0.5
+            assert len(np.unique(image)) > 16
+        else:
+            assert np.array_equal(image, mmcv.imread(row['img_path']))
+
+
+def test_the_other_data_sets_take_the_range_of_their_training_images(regdb_root, llcm_root, folder_root):
+    for root, train, test, modality in [
+        (regdb_root, 'Thermal/[13]/*.bmp', 'Thermal/[!13]*/*.bmp', 'ir'),
+        (llcm_root, 'nir/*/*.jpg', 'test_nir/*/*/*.jpg', 'ir'),
+    ]:
+        for path in root.glob('idx/train_*.txt'):
+            if 'thermal' in path.name or 'nir' in path.name:
+                path.write_text(path.read_text().replace('.bmp', '.png').replace('.jpg', '.png'))
+        for path in root.glob('idx/test_thermal_*.txt'):
+            path.write_text(path.read_text().replace('.bmp', '.png'))
+        deepen(root.glob(train))
+        deepen(root.glob(test), high=20000)
+    (folder_root / 'split.json').write_text('{"train": ["anna"], "test": ["zoe"]}')
+    deepen(folder_root.glob('rgb/anna/*'), low=10, high=500)
+    deepen(folder_root.glob('rgb/zoe/*'))
+    for dataset in [
+        *(RegDB(regdb_root, subset=subset, test_mode=True) for subset in ('train', 'test')),
+        *(LLCM(llcm_root, split=split, test_mode=True) for split in ('train', 'test')),
+    ]:
+        assert dataset.metainfo['value_range'] == {'ir': (7552, 8448)}
+    for split in ('train', 'test'):
+        own = ImageFolderReID(folder_root, split=split, split_file='split.json')
+        assert own.metainfo['value_range'] == {'rgb': (10, 500)}
+
+
+def test_a_given_range_wins_and_needs_no_training_images(thermal_root):
+    (thermal_root / 'exp' / 'train_id.txt').unlink()
+    dataset = SYSUMM01(thermal_root, split='test', test_mode=True, value_range={'ir': [7000, 9000]})
+    assert dataset.metainfo['value_range'] == {'ir': (7000, 9000)}
+    with pytest.raises(
+        ValueError, match=r'ir images of more than 8 bits, and no range of training images \(.*train_id'
+    ):
+        SYSUMM01(thermal_root, split='test', test_mode=True)
+
+
+def test_dead_pixels_do_not_stretch_the_range(sysu_root):
+    paths = sorted(sysu_root.glob('cam[36]/000[29]/*.jpg'))
+    deepen(paths)
+    path = paths[1].with_suffix('.png')
+    image = RNG.integers(7552, 8449, (400, 200)).astype(np.uint16)
+    image[:2, :2], image[10, :2] = 0, 65535
+    cv2.imwrite(str(path), image)
+    low, high = SYSUMM01(sysu_root, split='train').metainfo['value_range']['ir']
+    assert 7552 <= low < 7560
+    assert 8440 < high <= 8448
+
+
+def test_training_images_that_give_no_range_are_an_error(sysu_root):
+    deepen(sysu_root.glob('cam6/0005/*.jpg'))
+    with pytest.raises(ValueError, match='more than 8 bits, and none among the 4 training images to take a range of'):
+        SYSUMM01(sysu_root, split='test', test_mode=True)
+    deepen(sysu_root.glob('cam[36]/000[29]/*.jpg'), low=7552, high=7552)
+    with pytest.raises(
+        ValueError, match='all training images have the value 7552 alone: expected one to scale them by'
+    ):
+        SYSUMM01(sysu_root, split='train')
+
+
+@pytest.mark.parametrize(
+    'value_range', [{'thermal': (0, 1)}, {'ir': 5}, {'ir': (1, 1)}, {'ir': (2, 1)}, {'ir': (1,)}, {'ir': '01'}]
+)
+def test_a_range_that_is_none_is_an_error(sysu_root, value_range):
+    with pytest.raises(ValueError, match=r'^value_range has .*: expected \(low, high\) of rgb, ir or both'):
+        SYSUMM01(sysu_root, value_range=value_range)
+
+
+def test_eight_bit_data_sets_know_of_no_range(sysu_root):
+    dataset = SYSUMM01(sysu_root)
+    assert 'value_range' not in dataset.metainfo
+    assert 'value_range' not in dataset.get_data_info(0)
+
+
+@pytest.fixture
+def said(monkeypatch):
+    texts = []
+    for module in ('checks', 'reid_dataset'):
+        monkeypatch.setattr(f'tsgan.datasets.{module}.print_log', lambda text, **kwargs: texts.append(text))
+    return texts
+
+
+def test_the_range_is_said(thermal_root, said):
+    SYSUMM01(thermal_root, split='train')
+    assert len(said) == 1
+    assert 'ir images of more than 8 bits: 7552 to 8448 become 0 to 255, the range of the training images' in said[0]
+
+
+def test_a_range_in_which_most_is_lost_is_warned_of(thermal_root, said):
+    check_images(SYSUMM01(thermal_root, split='train'))
+    assert len(said) == 1  # the range itself
+    check_images(SYSUMM01(thermal_root, split='train', value_range={'ir': (0, 65535)}))
+    assert '4 of 12 files of the data set in' in said[-1]
+    assert 'lose most of their range' in said[-1]
+    assert 'cam3/0002/0001.png (' in said[-1]
+    assert 'values become 5 gray levels)' in said[-1]
+
+
+def test_the_check_names_a_file_of_more_bits_that_the_data_set_did_not_look_at(sysu_root):
+    write = sysu_root / 'cam1' / '0002'
+    for frame in range(4, 12):
+        cv2.imwrite(str(write / f'{frame:04d}.jpg'), GRAY)
+    cv2.imwrite(str(write / '0005.png'), COUNTS.astype(np.uint16))
+    (write / '0005.jpg').unlink()
+    (write / '0005.png').rename(write / '0005.jpg')
+    with pytest.raises(
+        ValueError, match=r'1 of .*\n.*0005.jpg \(more than 8 bits \(uint16\), and no value_range of rgb'
+    ):
+        check_images(SYSUMM01(sysu_root))
+
+
+def test_the_check_accepts_what_opencv_alone_reads(sysu_root):
+    for path in sysu_root.glob('cam[36]/*/*.jpg'):
+        cv2.imwrite(str(path.with_suffix('.tif')), RNG.random((16, 8, 3)).astype(np.float32))
+        path.unlink()
+    check_images(SYSUMM01(sysu_root))
