@@ -75,8 +75,8 @@ def small():
     """Config of a small network on RegDB, with options."""
 
     def make(name='regdb/backbone', **options):
-        backbone = {f'model.reid.encoder.backbone.{k}': v for k, v in dict(depth=18, base_channels=4).items()}
-        backbone |= {'model.reid.encoder.backbone.stem_channels': 4, 'model.reid.head.in_channels': 32}
+        backbone = {f'model.reid.encoder.backbone.{k}': v for k, v in dict(depth=18, base_channels=16).items()}
+        backbone |= {'model.reid.encoder.backbone.stem_channels': 16, 'model.reid.head.in_channels': 128}
         return load(name, **backbone, **options)
 
     return make

@@ -81,7 +81,6 @@ def test_test_images_come_whole_in_order_and_without_augmentation(name, request)
 
 @pytest.mark.parametrize('name', ROOTS)
 def test_evaluators_are_built_by_their_configs(name):
-    pytest.importorskip('scipy')
     cfg = Config.fromfile(CONFIGS / name)
     for key in ('val_evaluator', 'test_evaluator'):
         if key in cfg:

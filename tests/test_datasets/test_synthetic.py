@@ -1,10 +1,10 @@
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command_lines import run
 from scipy.io import loadmat
 
 from tsgan.datasets.synthetic import contact_sheet, identity, image_rng, render_dataset, render_image
@@ -207,11 +207,9 @@ def test_command_line(tmp_path):
     counts = ['--num-train', '1', '--num-val', '0', '--num-test', '1', '--num-pretrain', '0', '--frames', '1']
     small = [*counts, '--size', '32', '16', '--workers', '1']
     sheet = tmp_path / 'sheet.png'
-    done = subprocess.run([*command, *small, '--contact-sheet', str(sheet)], cwd=REPO, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run([*command, *small, '--contact-sheet', sheet], REPO, anew=True)
     assert sheet.exists()
-    wrong = subprocess.run([*command, *small, '--frames', '0'], cwd=REPO, capture_output=True, text=True)
-    assert wrong.returncode == 1
-    assert wrong.stderr.splitlines() == [
+    wrong = run([*command, *small, '--frames', '0'], REPO, fails=True)
+    assert wrong.text.splitlines() == [
         'error: frames must be 1 to 255, the range of the official permutation file, got 0.'
     ]

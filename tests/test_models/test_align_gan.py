@@ -25,12 +25,12 @@ def make_model():
     def make(**changes):
         cfg = Config.fromfile(CONFIGS / SYNTHETIC).model
         cfg.reid.encoder.checkpoint = None
-        cfg.reid.encoder.backbone.update(stem_channels=4, base_channels=4)
-        cfg.reid.head.update(in_channels=32, num_classes=6, embedding_channels=8)
-        cfg.generators.generator.update(base_channels=4, num_blocks=1)
-        cfg.discriminators.ir.update(map_channels=32, base_channels=4, reduced_channels=4)
+        cfg.reid.encoder.backbone.update(stem_channels=16, base_channels=16)
+        cfg.reid.head.update(in_channels=128, num_classes=6, embedding_channels=16)
+        cfg.generators.generator.update(base_channels=16, num_blocks=1)
+        cfg.discriminators.ir.update(map_channels=128, base_channels=16, reduced_channels=16)
         for patch in (cfg.discriminators.rgb, cfg.warmup_discriminators.rgb, cfg.warmup_discriminators.ir):
-            patch.update(base_channels=4, num_downs=2)
+            patch.update(base_channels=16, num_downs=2)
         cfg.update(gan_pairs=3, reid_size=(96, 48), **changes)
         model = MODELS.build(cfg).eval()
         model.phases = JOINT
@@ -336,7 +336,7 @@ def test_the_test_feature_is_v_of_the_image_and_its_mirror_image_added_up(model,
     ir = resized(model.data_preprocessor(make_batch(), False)['inputs'][B:])
     pooled = sum(model.reid.encoder(x)[1].mean(dim=(2, 3)) for x in (ir, ir.flip(3)))
     found = features(model, make_batch())[B:]
-    assert found.shape == (4, 32) and torch.allclose(found, pooled, atol=1e-5)
+    assert found.shape == (4, 128) and torch.allclose(found, pooled, atol=1e-5)
 
 
 def test_mirroring_an_image_does_not_change_its_feature(model, make_batch, monkeypatch):
@@ -362,7 +362,7 @@ def test_images_of_unknown_modality_are_refused(model, make_batch):
 
 def test_a_generator_uses_the_running_statistics_in_eval_mode_and_only_there():
     generator = MODELS.build(
-        dict(type='ResnetGenerator', base_channels=4, num_blocks=1, kernel_size=4, running_stats=True)
+        dict(type='ResnetGenerator', base_channels=16, num_blocks=1, kernel_size=4, running_stats=True)
     )
     images, others = torch.rand(2, 3, 32, 16), 3 * torch.rand(2, 3, 32, 16)
     norms = [m for m in generator.modules() if isinstance(m, torch.nn.InstanceNorm2d)]
@@ -384,7 +384,7 @@ def test_a_generator_uses_the_running_statistics_in_eval_mode_and_only_there():
 
 
 def test_a_generator_without_running_statistics_is_the_same_in_both_modes():
-    generator = MODELS.build(dict(type='ResnetGenerator', base_channels=4, num_blocks=1))
+    generator = MODELS.build(dict(type='ResnetGenerator', base_channels=16, num_blocks=1))
     images = torch.rand(2, 3, 32, 16)
     assert torch.equal(generator.train()(images), generator.eval()(images))
     assert not list(generator.buffers())

@@ -16,9 +16,9 @@ def model():
     """The model of the synthetic row, smaller still, in eval mode: with BN statistics that stay."""
     cfg = Config.fromfile(CONFIGS / 'synthetic/rivals/cmgan.py').model
     cfg.reid.encoder.checkpoint = None
-    cfg.reid.encoder.backbone.update(stem_channels=4, base_channels=4)
-    cfg.reid.head.update(in_channels=32, num_classes=6)
-    cfg.discriminator.update(in_channels=32, hidden=(16, 8))
+    cfg.reid.encoder.backbone.update(stem_channels=16, base_channels=16)
+    cfg.reid.head.update(in_channels=128, num_classes=6)
+    cfg.discriminator.update(in_channels=128, hidden=(64, 16))
     return MODELS.build(cfg).eval()
 
 
@@ -59,6 +59,7 @@ def test_the_discriminator_learns_to_tell_modalities_apart_and_the_network_unlea
     wrapper['reid'].optimizer.param_groups[0]['lr'] = 1e-4
     unlearned = play('reid', 10)
     assert unlearned[0] > learned[-1] and falls(unlearned[::-1])
+    wrapper['discriminator'].optimizer.param_groups[0]['lr'] = 1e-3
     assert falls([unlearned[-1], *play('discriminator', 10)])
 
 

@@ -6,7 +6,7 @@ from mmengine.config import Config
 
 from tsgan.registry import MODELS
 
-RESNET = dict(type='mmpretrain.ResNet', depth=18, stem_channels=4, base_channels=4)
+RESNET = dict(type='mmpretrain.ResNet', depth=18, stem_channels=16, base_channels=16)
 TRAINER = 'configs/teacher_ir.py'
 
 
@@ -68,7 +68,7 @@ def test_an_unfinished_training_is_refused_by_work_dir_and_accepted_by_file(tmp_
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    wide = MODELS.build(dict(type='Encoder', backbone=dict(RESNET, base_channels=8, out_indices=(2, 3))))
+    wide = MODELS.build(dict(type='Encoder', backbone=dict(RESNET, base_channels=32, out_indices=(2, 3))))
     save(tmp_path, wide)
     with pytest.raises(RuntimeError, match='tensors are missing or of another shape'):
         encoder(checkpoint=str(tmp_path), trained_by=TRAINER).init_weights()

@@ -12,7 +12,7 @@ from tsgan.registry import MODELS
 
 TYPES = ['OneStreamResNet', 'ZeroPaddingResNet', 'TwoStreamResNet']
 NEED_MODALITY = TYPES[1:]
-SMALL = dict(stem_channels=16, base_channels=16)  # with less, oneDNN's gradients write past their memory (issue 6035)
+SMALL = dict(stem_channels=16, base_channels=16)
 MIXED = torch.tensor([True, False, False, True, True, False])  # whatever the batch's order
 
 

@@ -199,8 +199,8 @@ def test_wrong_identities_take_every_map_once_where_they_can_and_any_other_where
 
 
 def test_joint_discriminator_can_see_the_middle_map(make_tsgan, make_batch, make_optim_wrapper):
-    ir = dict(type='JointDiscriminator', map_channels=16, base_channels=4, reduced_channels=4)
-    discriminators = dict(type='Discriminators', ir=ir, rgb=dict(type='PatchDiscriminator', base_channels=4))
+    ir = dict(type='JointDiscriminator', map_channels=64, base_channels=16, reduced_channels=16)
+    discriminators = dict(type='Discriminators', ir=ir, rgb=dict(type='PatchDiscriminator', base_channels=16))
     model = make_tsgan(map_from='mid', discriminators=discriminators)
     assert 'reid/loss_gan' in model.train_step(make_batch(), make_optim_wrapper(model))
     with pytest.raises(ValueError, match="'final' or 'mid', not 'last'"):
@@ -209,7 +209,7 @@ def test_joint_discriminator_can_see_the_middle_map(make_tsgan, make_batch, make
 
 def test_a_pair_is_judged_the_same_alone_and_among_others(make_tsgan):
     d = make_tsgan().discriminators.ir
-    images, maps = torch.rand(3, 3, 64, 32), torch.rand(3, 32, 4, 2)
+    images, maps = torch.rand(3, 3, 64, 32), torch.rand(3, 128, 4, 2)
     pairs = torch.tensor([[0, 2], [1, 1], [0, 0]])
     together = d(images, maps, pairs)
     alone = d(images[:1], maps[2:], torch.tensor([[0, 0]]))
@@ -303,12 +303,12 @@ def test_only_the_reid_network_runs_at_test(make_tsgan, make_batch):
     for name in ('generators', 'discriminators', 'teacher'):
         getattr(model, name).register_forward_hook(lambda *_: pytest.fail('more than the backbone ran'))
     samples = model.test_step(make_batch())
-    assert samples[0].feature.shape == (32,)
+    assert samples[0].feature.shape == (128,)
 
 
 def test_generators_write_images_in_range_and_gray_where_asked(make_tsgan):
     for gray in (False, True):
-        generator = dict(type='ResnetGenerator', base_channels=4, num_blocks=1, residual=gray)
+        generator = dict(type='ResnetGenerator', base_channels=16, num_blocks=1, residual=gray)
         model = make_tsgan(generators=dict(type='CycleGenerators', generator=generator, gray_ir=gray))
         images = torch.rand(2, 3, 32, 16) * 2 - 1
         fakes = model.generators(images, images)

@@ -6,12 +6,12 @@ The configs are those of configs/synthetic; options on the command line make net
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from command_lines import run
+from filelock import FileLock
 
 from tsgan.datasets.synthetic import render_dataset
 
@@ -21,52 +21,54 @@ IDENTITIES = dict(num_train=6, num_val=3, num_test=4, num_pretrain=4)
 
 EPOCH = ['train_dataloader.batch_size=8', 'train_dataloader.batch_sampler.num_batches=2']
 EPOCH += ['train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
-BACKBONE = ['base_channels=4', 'stem_channels=4']
+BACKBONE = ['base_channels=16', 'stem_channels=16']
 STUDENT = [f'model.reid.encoder.backbone.{option}' for option in BACKBONE]
-STUDENT += ['model.reid.head.in_channels=32', 'model.reid.head.num_classes=6']
+STUDENT += ['model.reid.head.in_channels=128', 'model.reid.head.num_classes=6']
 TSGAN = [f'model.teacher.encoder.backbone.{option}' for option in BACKBONE]
-TSGAN += ['model.generators.generator.base_channels=4', 'model.generators.generator.num_blocks=1']
-TSGAN += ['model.discriminators.ir.map_channels=32', 'model.discriminators.ir.base_channels=4']
-TSGAN += ['model.discriminators.rgb.base_channels=4']
+TSGAN += ['model.generators.generator.base_channels=16', 'model.generators.generator.num_blocks=1']
+TSGAN += ['model.discriminators.ir.map_channels=128', 'model.discriminators.ir.base_channels=16']
+TSGAN += ['model.discriminators.rgb.base_channels=16']
 
 
 @pytest.fixture(scope='session')
-def workshop(tmp_path_factory):
-    root = tmp_path_factory.mktemp('workshop')
-    render_dataset(root / 'data/synthetic', **IDENTITIES, frames=3, size=(64, 32), workers=2)
+def shared(tmp_path_factory):
+    """Folder that all processes of pytest-xdist have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if 'PYTEST_XDIST_WORKER' in os.environ else own
+
+
+@pytest.fixture(scope='session')
+def once(shared):
+    """Makes something in one of the processes, while the others wait for it: ``once(name, make)``."""
+
+    def start(name, make):
+        made = shared / f'{name}.made'
+        with FileLock(shared / f'{name}.lock'):
+            if not made.exists():
+                make()
+                made.touch()
+
+    return start
+
+
+@pytest.fixture(scope='session')
+def workshop(shared, once):
+    root = shared / 'workshop'
+    size = dict(IDENTITIES, frames=3, size=(64, 32), workers=1)
+    once('workshop', lambda: render_dataset(root / 'data/synthetic', **size))
     return root
-
-
-@pytest.fixture(scope='session')
-def command_line():
-    """Runs a command: ``command_line([...], cwd)``."""
-    return run
-
-
-def run(command, cwd, fails=False):
-    """Run a command on the CPU, and check that it ends as expected.
-
-    Returns:
-        SimpleNamespace: Its output as ``text``, and ``error``, the last line of it where it fails.
-    """
-    bin_dir = str(Path(sys.executable).parent)
-    env = dict(os.environ, CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1', PATH=bin_dir + os.pathsep + os.environ['PATH'])
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True)
-    text = done.stdout + done.stderr
-    assert (done.returncode != 0) == fails, text[-5000:]
-    return SimpleNamespace(text=text, error=done.stderr.strip().splitlines()[-1] if fails else None)
 
 
 @pytest.fixture(scope='session')
 def train(workshop):
     """Trains a config of configs/synthetic at a small size: ``train('backbone', '--resume', options=[...])``."""
 
-    def start(name, *args, options=(), ranks=None, cwd=None, fails=False):
+    def start(name, *args, options=(), ranks=None, cwd=None, fails=False, anew=False):
         options = [*EPOCH, *STUDENT, *(TSGAN if name.startswith('tsgan') else []), *options]
         command = [sys.executable, REPO / 'tools/train.py', CONFIGS / f'{name}.py']
         if ranks:
             command = ['bash', REPO / 'tools/dist_train.sh', CONFIGS / f'{name}.py', ranks]
-        return run([*command, *args, '--cfg-options', *options], cwd or workshop, fails)
+        return run([*command, *args, '--cfg-options', *options], cwd or workshop, fails, anew)
 
     return start
 
@@ -75,33 +77,34 @@ def train(workshop):
 def test(workshop):
     """Tests a checkpoint: ``test('tsgan_jd', CKPT, '--rerank')``."""
 
-    def start(name, checkpoint, *args):
+    def start(name, checkpoint, *args, fails=False, anew=False):
         options = [*STUDENT, *(TSGAN if name.startswith('tsgan') else []), 'test_dataloader.num_workers=0']
         command = [sys.executable, REPO / 'tools/test.py', CONFIGS / f'{name}.py', checkpoint]
-        return run([*command, *args, '--cfg-options', *options], workshop)
+        return run([*command, *args, '--cfg-options', *options], workshop, fails, anew)
 
     return start
 
 
 @pytest.fixture(scope='session')
-def pretrained(workshop, train):
+def pretrained(workshop, once, train):
     """Work dir of pretrain.py, where the other configs look for it."""
-    # the pre-training has other people
-    train('pretrain', '--check-data', '--auto-scale-lr', options=['model.reid.head.num_classes=4'])
+    options = ['model.reid.head.num_classes=4']  # the pre-training has other people
+    once('pretrain', lambda: train('pretrain', '--check-data', '--auto-scale-lr', options=options, anew=True))
     return workshop / 'work_dirs/synthetic/pretrain'
 
 
 @pytest.fixture(scope='session')
-def teacher(workshop, train, pretrained):
+def teacher(workshop, once, train, pretrained):
     """Work dir of teacher_ir.py, where TS-GAN's configs look for it."""
-    train('teacher_ir')
+    once('teacher_ir', lambda: train('teacher_ir'))
     return workshop / 'work_dirs/synthetic/teacher_ir'
 
 
 @pytest.fixture(scope='session')
-def tsgan(workshop, train, teacher):
+def tsgan(workshop, once, train, teacher):
     """Work dir of tsgan_jd.py after two epochs, with the checkpoint of each."""
-    train('tsgan_jd', options=['train_cfg.max_epochs=2', 'default_hooks.checkpoint.max_keep_ckpts=2'])
+    options = ['train_cfg.max_epochs=2', 'default_hooks.checkpoint.max_keep_ckpts=2']
+    once('tsgan_jd', lambda: train('tsgan_jd', options=options))
     return workshop / 'work_dirs/synthetic/tsgan_jd'
 
 
@@ -132,13 +135,14 @@ def regdb_shop(workshop, regdb_people, tmp_path_factory):
 def regdb_splits(regdb_shop):
     """Runs tools/regdb_splits.py for two splits at a small size: ``regdb_splits('tsgan_jd', '--rerank')``."""
 
-    def start(name, *args, options=(), fails=False):
+    def start(name, *args, options=(), fails=False, anew=False):
         small = [*EPOCH, 'train_dataloader.batch_size=16', 'train_dataloader.num_workers=0', *STUDENT]
         small += ['model.reid.encoder.backbone.depth=18', 'model.reid.encoder.backbone.init_cfg=None']
         if name.startswith('tsgan'):
             small += [*TSGAN, 'model.teacher.encoder.backbone.depth=18']
         command = [sys.executable, REPO / 'tools/regdb_splits.py', f'configs/regdb/{name}.py', '--splits', 1, 2, *args]
-        return run([*command, '--cfg-options', *small, 'test_dataloader.num_workers=0', *options], regdb_shop, fails)
+        command += ['--cfg-options', *small, 'test_dataloader.num_workers=0', *options]
+        return run(command, regdb_shop, fails, anew)
 
     return start
 

@@ -1,13 +1,12 @@
 """eval_features.py and compare.py, run as a user runs them on a file of anybody's features."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_lines import run
 from scipy.io import savemat
 
 from tsgan.evaluation import CrossModalityProtocol, evaluate, load_features
@@ -54,21 +53,19 @@ def folder(tmp_path_factory):
 def tool(folder):
     """Runs a tool in the folder: its JSON, or with ``fails`` the one line that it says."""
 
-    def start(name, *args, fails=False):
+    def start(name, *args, fails=False, anew=False):
         command = [sys.executable, TOOLS / f'{name}.py', *args, *([] if fails else ['--json', 'out/OUT.json'])]
-        env = dict(os.environ, OMP_NUM_THREADS='1')
-        done = subprocess.run(list(map(str, command)), cwd=folder, env=env, capture_output=True, text=True)
-        assert (done.returncode != 0) == fails, done.stderr
+        done = run(command, folder, fails, anew)
         if fails:
-            assert 'Traceback' not in done.stderr
-            return done.stderr.strip().splitlines()[-1]
+            assert 'Traceback' not in done.text
+            return done.error
         return json.loads((folder / 'out/OUT.json').read_text())
 
     return start
 
 
 def test_sysu_mm01_gives_all_settings_with_and_without_re_ranking(tool):
-    out = tool('eval_features', 'A.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--rerank')
+    out = tool('eval_features', 'A.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--rerank', anew=True)
     names = ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
     assert list(out) == [*names, *(f'{name}_rerank' for name in names)]
     for name, row in out.items():
@@ -194,7 +191,9 @@ def test_a_spoilt_file_is_refused_in_a_sentence(tool, folder, changes, said):
 
 
 def test_compare_prints_and_writes_the_difference(tool):
-    out = tool('compare', 'A.npz', 'B.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--resamples', 300)
+    out = tool(
+        'compare', 'A.npz', 'B.npz', '--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--resamples', 300, anew=True
+    )
     about = out.pop('about')
     assert (about['gallery_sampling'], about['resamples'], about['a']) == ('official', 300, 'A.npz')
     assert list(out) == ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']

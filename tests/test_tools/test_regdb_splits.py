@@ -18,7 +18,7 @@ METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
 @pytest.fixture(scope='module')
 def done(regdb_splits, regdb_shop):
     """What the first call says; its work dirs are in the shop."""
-    return regdb_splits('tsgan_jd').text
+    return regdb_splits('tsgan_jd', anew=True).text
 
 
 @pytest.fixture

@@ -1,21 +1,20 @@
 """AlignGAN's schedule and test, and test_cost.py, run as a user runs them."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command_lines import run
 
 REPO = Path(__file__).parents[2]
 SETTINGS = {'all_single', 'all_multi', 'indoor_single', 'indoor_multi', 'about'}
-ALIGN_GAN = ['model.generators.generator.base_channels=4', 'model.generators.generator.num_blocks=1']
-ALIGN_GAN += ['model.discriminators.ir.map_channels=32', 'model.discriminators.ir.base_channels=4']
-ALIGN_GAN += [f'model.{d}.base_channels=4' for d in ('discriminators.rgb', 'warmup_discriminators.rgb')]
-ALIGN_GAN += ['model.warmup_discriminators.ir.base_channels=4', 'model.gan_pairs=4']
+ALIGN_GAN = ['model.generators.generator.base_channels=16', 'model.generators.generator.num_blocks=1']
+ALIGN_GAN += ['model.discriminators.ir.map_channels=128', 'model.discriminators.ir.base_channels=16']
+ALIGN_GAN += [f'model.{d}.base_channels=16' for d in ('discriminators.rgb', 'warmup_discriminators.rgb')]
+ALIGN_GAN += ['model.warmup_discriminators.ir.base_channels=16', 'model.gan_pairs=4']
 # an epoch of two iterations for each part of the schedule
 for i, times in enumerate([dict(end=1), dict(begin=2), dict(begin=1), dict(begin=1, end=2), dict(begin=2)]):
     ALIGN_GAN += [f'custom_hooks.0.phases.{i}.{key}={epoch}' for key, epoch in times.items()]
@@ -67,9 +66,8 @@ def costs():
     """Config name and modality -> what the table of test_cost.py says."""
     configs = [REPO / f'configs/synthetic/{name}.py' for name in ('backbone', 'tsgan_jd', 'rivals/align_gan')]
     command = [sys.executable, REPO / 'tools/analysis_tools/test_cost.py', *configs, '--batch-size', '2']
-    env = dict(os.environ, CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
-    done = subprocess.run([*command, '--repeats', '1'], env=env, capture_output=True, text=True, check=True)
-    rows = [line.strip('| ').split(' | ') for line in done.stdout.splitlines() if line.startswith('| `')]
+    done = run([*command, '--repeats', '1'], REPO, anew=True)
+    rows = [line.strip('| ').split(' | ') for line in done.text.splitlines() if line.startswith('| `')]
     return {(Path(row[0].strip('`')).stem, row[1]): [row[2], *map(float, row[3:])] for row in rows}
 
 
@@ -89,6 +87,5 @@ def test_an_rgb_image_costs_align_gan_a_generator_more_than_an_ir_image(costs):
 
 
 def test_the_cost_of_no_config_is_refused_in_one_sentence():
-    command = [sys.executable, REPO / 'tools/analysis_tools/test_cost.py', 'nope.py']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode and done.stderr.splitlines()[-1] == 'error: no config file at nope.py.'
+    done = run([sys.executable, REPO / 'tools/analysis_tools/test_cost.py', 'nope.py'], REPO, fails=True)
+    assert done.error == 'error: no config file at nope.py.'

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_lines import run as command_line
 
 REPO = Path(__file__).parents[2]
 LOMO = 'synthetic/rivals/lomo_xqda'
@@ -15,7 +16,7 @@ OPTIONS = ['data_root=data/synthetic', 'test_dataloader.num_workers=0']  # which
 
 
 @pytest.fixture(scope='module')
-def run(workshop, command_line):
+def run(workshop):
     """Runs a command line in the workshop: ``run('tools/test.py', CKPT, options=[...])``."""
 
     def start(tool, *args, options=(), fails=False):

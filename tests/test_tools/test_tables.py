@@ -2,9 +2,10 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 from pathlib import Path
+
+from command_lines import run
 
 ROOT = Path(__file__).parents[2]
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
@@ -46,8 +47,9 @@ def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
         scalars.append({'reid/grad_loss_id': value / 2, 'step': 4})
         (folder / 'run' / 'vis_data' / 'scalars.json').write_text('\n'.join(map(json.dumps, scalars)))
     tool = ROOT / 'tools/analysis_tools/seeds_table.py'
-    command = [sys.executable, tool, tmp_path / '0', tmp_path / '1', '--losses']
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = run(
+        [sys.executable, tool, tmp_path / '0', tmp_path / '1', '--losses'], tmp_path, anew=True
+    ).text.splitlines()
     assert lines[2] == '| rivals/hog | all_single | 2 | ' + ' | '.join(['12.0 ± 2.8'] * 6) + ' |'
     assert not any('all_multi' in line for line in lines)
     assert lines[-1] == '| reid/loss_id | 12.000 ± 2.828 | 6.000 ± 1.414 |'

@@ -80,7 +80,7 @@ def test_a_training_resumed_after_an_epoch_ends_as_if_it_had_never_stopped(tsgan
 
 def test_a_test_prints_the_table_and_writes_results_features_and_pictures(tsgan, test, tmp_path):
     results, features = tmp_path / 'out/results.json', tmp_path / 'out/features.npz'
-    done = test('tsgan_jd', tsgan / 'epoch_2.pth', '--rerank', '--json', results, '--out', features)
+    done = test('tsgan_jd', tsgan / 'epoch_2.pth', '--rerank', '--json', results, '--out', features, anew=True)
     rows = {line.split()[0]: line.split()[-1] for line in done.text.splitlines() if ' official x10 ' in line}
     assert rows == dict.fromkeys(SETTINGS, 'no') | {f'{name}_rerank': 'yes' for name in SETTINGS}
     found = json.loads(results.read_text())
@@ -95,7 +95,7 @@ def test_a_test_prints_the_table_and_writes_results_features_and_pictures(tsgan,
     assert about['gallery_sampling'] == 'official' and about['rerank'] is True
     assert about['training_identities'] == 'train of the synthetic set, last checkpoint'
     with np.load(features) as arrays:
-        assert arrays['query_feats'].shape == (24, 32) and arrays['gallery_feats'].shape == (48, 32)
+        assert arrays['query_feats'].shape == (24, 128) and arrays['gallery_feats'].shape == (48, 128)
         assert set(arrays['query_camids']) == {3, 6} and set(arrays['gallery_camids']) == {1, 2, 4, 5}
         assert set(arrays['gallery_pids']) == {10, 11, 12, 13}
     assert (tsgan / 'ranked_list.jpg').is_file()

@@ -1,0 +1,50 @@
+"""Command lines, run as a user runs them or, mostly, without the seconds that their imports take."""
+
+import multiprocessing
+import os
+import runpy
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = (
+    '1'  # asked whether there is a GPU, torch initialises nothing: forks may ask
+)
+
+
+def run(command, cwd, fails=False, anew=False):
+    """Run a command on the CPU, and check that it ends as expected.
+
+    A Python file runs in a fork of this process, which has imported torch already; with ``anew``, and any other
+    command, in a new process, as a user has it. Each tool has a test with ``anew``.
+
+    Returns:
+        SimpleNamespace: Its output as ``text``, and ``error``, the last line of it where it fails.
+    """
+    command = [str(part) for part in command]
+    path = str(Path(sys.executable).parent) + os.pathsep + os.environ['PATH']
+    env = dict(os.environ, CUDA_VISIBLE_DEVICES='', PATH=path)
+    with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:
+        if command[0] == sys.executable and not anew:
+            child = multiprocessing.get_context('fork').Process(target=become, args=(command[1:], cwd, env, out, err))
+            child.start()
+            child.join()
+            code = child.exitcode
+        else:
+            code = subprocess.run(command, cwd=cwd, env=env, stdout=out, stderr=err).returncode
+        texts = [(file.seek(0), file.read())[1] for file in (out, err)]
+    assert (code != 0) == fails, ''.join(texts)[-5000:]
+    return SimpleNamespace(text=''.join(texts), error=texts[1].strip().splitlines()[-1] if fails else None)
+
+
+def become(arguments, cwd, env, out, err):
+    """Turn this process into the program that the arguments begin with."""
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    sys.stdout, sys.stderr = out, err  # rather than pytest's
+    os.environ.update(env)
+    os.chdir(cwd)
+    sys.argv = arguments
+    runpy.run_path(arguments[0], run_name='__main__')
