@@ -1,11 +1,14 @@
-# make demo: everything from nothing, to a table and two figures.  make test: the tests.
+# make demo: everything from nothing, to a table and two figures.
+# make test: the tests, but for the slow ones.  make test-all: all of them, on each of oneDNN's kinds of CPU.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install -c requirements/constraints.txt
+# A process a core, and a file in one of them, the long ones first. What a test needs is installed: none is skipped.
+PYTEST := $(RUN) -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --fail-skipped
 INSTALLED := $(VENV)/.tsgan-installed
 
-.PHONY: venv test demo lint clean
+.PHONY: venv test test-all demo lint clean
 
 venv: $(INSTALLED)
 
@@ -20,7 +23,12 @@ $(RUN):
 
 test: venv
 	@$(PIP) -q -r requirements/tests.txt
-	$(RUN) -m pytest -q
+	$(PYTEST) -m 'not slow'
+
+# Once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code: requirements/constraints.txt.
+test-all: test
+	$(PYTEST) -m slow
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
 
 demo: venv
 	$(RUN) tools/demo.py

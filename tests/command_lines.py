@@ -47,4 +47,5 @@ def become(arguments, cwd, env, out, err):
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = arguments
+    sys.path.insert(0, str(Path(arguments[0]).parent))
     runpy.run_path(arguments[0], run_name='__main__')

@@ -70,6 +70,7 @@ def test_the_result_is_the_mean_of_the_splits_results(done, work_dirs):
         assert len(printed) == 1 and f'{means[name]["mAP"]:8.2f}' in printed[0]
 
 
+@pytest.mark.slow
 def test_a_second_call_trains_and_tests_nothing_and_reranking_is_tested_once_more(
     done, regdb_splits, work_dirs, tmp_path
 ):

@@ -11,7 +11,11 @@ ROWS = ['one_stream', 'zero_padding', 'two_stream']
 PRESETS = [f'{row}_resnet50' for row in ROWS]
 
 
-@pytest.mark.parametrize('options', [[], ['train_dataloader.dataset.modality=ir']], ids=['both', 'ir alone'])
+@pytest.mark.parametrize(
+    'options',
+    [pytest.param([], marks=pytest.mark.slow), ['train_dataloader.dataset.modality=ir']],
+    ids=['both', 'ir alone'],
+)
 def test_two_ranks_train_the_two_streams_even_if_one_of_them_has_no_image(
     options, pretrained, train, tmp_path, free_port
 ):
