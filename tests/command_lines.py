@@ -9,10 +9,6 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = (
-    '1'  # asked whether there is a GPU, torch initialises nothing: forks may ask
-)
-
 
 def run(command, cwd, fails=False, anew=False):
     """Run a command on the CPU, and check that it ends as expected.

@@ -16,6 +16,8 @@ from tsgan.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 # One thread a process, as `make test` has a process for each core. The variable is for those that tests start.
 os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
+# Whether there is a GPU is asked without starting CUDA, which a fork (command_lines.py) could not use.
+os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = '1'
 
 HEIGHT, WIDTH = 64, 32  # the joint discriminator halves five times
 NUM_IDS = 6
