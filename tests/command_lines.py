@@ -14,7 +14,7 @@ def run(command, cwd, fails=False, anew=False):
     """Run a command on the CPU, and check that it ends as expected.
 
     A Python file runs in a fork of this process, which has imported torch already; with ``anew``, and any other
-    command, in a new process, as a user has it. Each tool has a test with ``anew``.
+    command, in a new process, as a user has it: begin each tool so in one of its tests.
 
     Returns:
         SimpleNamespace: Its output as ``text``, and ``error``, the last line of it where it fails.
