@@ -6,6 +6,7 @@ No network of a test is narrower than 16 channels: requirements/constraints.txt 
 import copy
 import os
 
+import cv2
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -16,6 +17,7 @@ from tsgan.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 # One thread a process, as `make test` has a process for each core. The variable is for those that tests start.
 os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
+cv2.setNumThreads(0)
 # Whether there is a GPU is asked without starting CUDA, which a fork (command_lines.py) could not use.
 os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'] = '1'
 
