@@ -1,14 +1,13 @@
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.error import URLError
 
 import torch
-from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
+from tsgan.checkpoints import config_of, find_checkpoint, fitting, meta_of, prefix_that_fits, weights_of
 from tsgan.registry import MODELS
 
 
@@ -34,8 +33,8 @@ class Encoder(BaseModule):
 
     Raises:
         FileNotFoundError: On initialisation of the weights, when there is no such checkpoint.
-        RuntimeError: On initialisation of the weights, when the checkpoint has another encoder, or the backbone's
-            weights cannot be downloaded.
+        RuntimeError: On initialisation of the weights, when the checkpoint has another encoder, the backbone's weights
+            cannot be downloaded, or fewer than half of its tensors are among them.
     """
 
     PREFIX = 'reid.encoder.'  # where a model's state dict holds its encoder
@@ -53,6 +52,7 @@ class Encoder(BaseModule):
         self.needs_modality = getattr(self.backbone, 'needs_modality', False)
         self.checkpoint = checkpoint
         self.trained_by = trained_by
+        self.trained_identities: list[str] = []  # of the checkpoint
         to_unit = 127.5  # [0, 255] -> [-1, 1]
         self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1) / to_unit - 1, persistent=False)
         self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1) / to_unit, persistent=False)
@@ -87,8 +87,9 @@ class Encoder(BaseModule):
             self._is_init = True
             return
         try:
+            self._check_pretrained()
             super().init_weights()
-        except (URLError, FileNotFoundError, AssertionError) as error:
+        except OSError as error:  # not there, or not to be downloaded
             raise RuntimeError(
                 f'the backbone cannot start from the weights that its init_cfg names ({error}): give a local file with '
                 '`--cfg-options model.reid.encoder.backbone.init_cfg.checkpoint=FILE`, and '
@@ -96,47 +97,69 @@ class Encoder(BaseModule):
                 'start from scratch with `model.reid.encoder.backbone.init_cfg=None`.'
             ) from error
 
-    def _load_trained(self) -> None:
-        path = self._find_checkpoint()
-        state = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        self._check_finished(path, state)
-        state = state.get('state_dict', state)
-        state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
-        if hasattr(self.backbone, 'adapt_state'):
-            self.backbone.adapt_state(state, 'backbone.')
-        wanted = self.state_dict()
-        wrong = [name for name, t in wanted.items() if name not in state or state[name].shape != t.shape]
-        if wrong:
+    def _check_pretrained(self) -> None:
+        """MMEngine loads whatever fits, be it nothing: at least half of the backbone's tensors must."""
+        init_cfg = self.backbone.init_cfg or []
+        for cfg in [init_cfg] if isinstance(init_cfg, dict) else init_cfg:
+            if cfg.get('type') != 'Pretrained':
+                continue
+            prefix = f'{cfg["prefix"].rstrip(".")}.' if cfg.get('prefix') else ''
+            weights = weights_of(CheckpointLoader.load_checkpoint(cfg['checkpoint'], 'cpu'))
+            state = {name.removeprefix(prefix): t for name, t in weights.items() if name.startswith(prefix)}
+            if hasattr(self.backbone, 'adapt_state'):
+                self.backbone.adapt_state(state, '')
+            # a counter that old files do not have
+            wanted = {n: t for n, t in self.backbone.state_dict().items() if not n.endswith('num_batches_tracked')}
+            fit = len(fitting(state, wanted))
+            if fit * 2 >= len(wanted):
+                continue
+            best, best_fit = prefix_that_fits(weights, wanted)
+            option = 'model.reid.encoder.backbone.init_cfg.prefix'
             raise RuntimeError(
-                f'{path} does not hold the encoder that the config describes: {len(wrong)} of {len(wanted)} tensors '
-                f'are missing or of another shape, {self.PREFIX}{wrong[0]} first; expected a model that '
-                f'{self.trained_by} trains.'
-            )
-        self.load_state_dict({name: state[name] for name in wanted})
-        print_log(f'encoder of {path}', logger='current')
-
-    def _check_finished(self, path: str, state: dict) -> None:
-        """A work dir stands for a finished training; who wants less names the file."""
-        meta = state.get('meta', {})
-        if Path(self.checkpoint).is_dir() and 'cfg' in meta:
-            epochs = Config.fromstring(meta['cfg'], '.py').train_cfg.max_epochs
-            if meta['epoch'] < epochs:
-                raise RuntimeError(
-                    f'the training in {self.checkpoint} has stopped after epoch {meta["epoch"]} of {epochs}: go on '
-                    f'with `python tools/train.py {self.trained_by} --resume`, or name {path} itself.'
+                f'{cfg["checkpoint"]} does not hold the weights of {type(self.backbone).__name__} that the backbone is '
+                f'to start from: {fit} of its {len(wanted)} tensors are there with their shape. Expected names such as '
+                f'{prefix}{next(iter(wanted))}, found {", ".join(list(weights)[:2])} ...: '
+                + (
+                    f'give `--cfg-options {option}={best or None}`, with which {best_fit} fit.'
+                    if best_fit * 2 >= len(wanted)
+                    else f'no `{option}` makes them fit; these are the weights of another network.'
                 )
+            )
 
-    def _find_checkpoint(self) -> str:
-        path = Path(self.checkpoint)
-        if '://' in self.checkpoint:
-            return self.checkpoint
-        if path.is_dir():
-            last = path / 'last_checkpoint'  # written by MMEngine's CheckpointHook
-            path = path / Path(last.read_text().strip()).name if last.exists() else last
-        if not path.is_file():
+    def _load_trained(self) -> None:
+        try:
+            path = find_checkpoint(self.checkpoint)
+        except FileNotFoundError as error:
             raise FileNotFoundError(
                 f'no trained model at {self.checkpoint}: train it with `python tools/train.py {self.trained_by}`, '
                 'or name its checkpoint in `checkpoint` of the encoder (of the IR teacher: `--cfg-options '
                 'model.teacher.encoder.checkpoint=FILE`).'
+            ) from error
+        content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        self._check_finished(path, content)
+        state = weights_of(content)
+        state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
+        if hasattr(self.backbone, 'adapt_state'):
+            self.backbone.adapt_state(state, 'backbone.')
+        wanted = self.state_dict()
+        fit = fitting(state, wanted)
+        if len(fit) < len(wanted):
+            wrong = next(name for name in wanted if name not in fit)
+            raise RuntimeError(
+                f'{path} does not hold the encoder that the config describes: {len(wanted) - len(fit)} of '
+                f'{len(wanted)} tensors are missing or of another shape, {self.PREFIX}{wrong} first; expected a model '
+                f'that {self.trained_by} trains.'
             )
-        return str(path)
+        self.load_state_dict({name: state[name] for name in wanted})
+        self.trained_identities = meta_of(content).get('trained_identities', [])
+        print_log(f'encoder of {path}', logger='current')
+
+    def _check_finished(self, path: str, content: dict) -> None:
+        """A work dir stands for a finished training; who wants less names the file."""
+        epochs = config_of(content).get('train_cfg', {}).get('max_epochs', 0)
+        epoch = meta_of(content).get('epoch', 0)
+        if Path(self.checkpoint).is_dir() and epoch < epochs:
+            raise RuntimeError(
+                f'the training in {self.checkpoint} has stopped after epoch {epoch} of {epochs}: go on '
+                f'with `python tools/train.py {self.trained_by} --resume`, or name {path} itself.'
+            )

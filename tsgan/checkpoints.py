@@ -1,0 +1,320 @@
+"""The one place where a weights file is found, opened and described. Opening one never runs what is in it.
+
+MMEngine opens its files here too: :func:`open_checkpoint` is registered with its ``CheckpointLoader`` below.
+"""
+
+import ast
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import torch
+from mmengine.dist import barrier, get_rank
+from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+EXPECTED = 'expected what torch.save writes of tensors by name, bare or in a `state_dict`'
+
+
+def find_checkpoint(place: str | Path) -> str:
+    """A checkpoint by its file, its address, or the work dir of a training, whose last one is then meant.
+
+    Raises:
+        FileNotFoundError: When there is none.
+    """
+    path = Path(place)
+    if '://' in str(place):
+        return str(place)
+    if path.is_dir():
+        found = noted_checkpoint(path)
+        if found is None:
+            raise FileNotFoundError(f'no checkpoint in {place}: expected the work dir of a training.')
+        if not found.is_file():
+            raise FileNotFoundError(
+                f'{path / "last_checkpoint"} names {found}, and neither that nor {path / found.name} is there: name '
+                'the checkpoint itself.'
+            )
+        return str(found)
+    if not path.is_file():
+        raise FileNotFoundError(f'no checkpoint at {place}: give one, as a training writes in its work dir.')
+    return str(path)
+
+
+def noted_checkpoint(work_dir: Path) -> Path | None:
+    """What MMEngine has noted as the last complete checkpoint of a training; None before the first.
+
+    The note holds the path that the file once had: where work dirs have moved, it lies beside the note.
+    """
+    note = work_dir / 'last_checkpoint'
+    if not note.is_file():
+        return None
+    noted = Path(note.read_text().strip() or '(nothing)')  # an empty note: the disk was full
+    beside = work_dir / noted.name
+    return beside if beside.is_file() else noted
+
+
+def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu') -> dict:
+    """Read a file of weights: tensors, numbers and text, and no code.
+
+    Args:
+        file (str | Path): The file.
+        map_location (str | Callable, optional): As of :func:`torch.load`; 'meta' reads names and shapes alone. Defaults
+            to 'cpu'.
+
+    Returns:
+        dict: A checkpoint, with its weights in ``state_dict``, or the weights themselves. The ``module.`` that a
+        parallel wrapper has put before all names is left out.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        RuntimeError: When the file is damaged, is no file of weights, or would run code to be read.
+    """
+    path = Path(file).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f'{file} is a folder: expected a file of weights.')
+    if not path.is_file():
+        raise FileNotFoundError(f'no file of weights at {file}.')
+    try:
+        with safe_globals(SAFE):
+            content = torch.load(path, map_location=map_location, weights_only=True)
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # of any kind, as deep inside as the parser has come
+        raise RuntimeError(f'{file} cannot be read as weights: it seems to be {seems(path, error)}; {EXPECTED}.') from (
+            error
+        )
+    if not isinstance(content, dict):
+        raise RuntimeError(f'{file} holds no weights by name, but a {type(content).__name__}: {EXPECTED}.')
+    if isinstance(content.get('state_dict'), dict):
+        content['state_dict'] = without_wrapper(content['state_dict'])
+    elif holds_weights(content):
+        content = without_wrapper(content)
+    else:
+        inside = [key for key, value in content.items() if isinstance(value, dict) and holds_weights(value)]
+        entries = ', '.join(map(str, list(content)[:5])) or 'none'
+        where = f'its weights are in {" and in ".join(map(repr, inside))}' if inside else 'there are no weights in it'
+        raise RuntimeError(f'{file} is a file of another program: {where} (its entries: {entries}); {EXPECTED}.')
+    meta_of(content).pop('config', None)  # of before MMEngine, which runs it as Python on resuming
+    return content
+
+
+def weights_of(content: dict) -> dict[str, Tensor]:
+    """The tensors of an opened file, by name."""
+    return content.get('state_dict', content)
+
+
+def meta_of(content: dict) -> dict:
+    """What a checkpoint says about its training; nothing, where a file holds weights alone."""
+    meta = content.get('meta')
+    return meta if isinstance(meta, dict) else {}
+
+
+def config_of(content: dict) -> dict:
+    """The entries of the config that a checkpoint was trained with, read without running them."""
+    return config_entries(meta_of(content).get('cfg', ''))
+
+
+def config_entries(text: str) -> dict:
+    """The entries of a config's text that are plain data, as MMEngine writes them."""
+    entries = {}
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError, TypeError, RecursionError):
+        return entries
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                entries[statement.targets[0].id] = plain(statement.value)
+            except ValueError:  # an object that some config has made
+                continue
+    return entries
+
+
+def plain(node: ast.expr) -> object:
+    """The value of an expression of literals, lists, and ``dict(key=value)``. Raises ValueError on any other."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
+        return {keyword.arg: plain(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {plain(key): plain(value) for key, value in zip(node.keys, node.values, strict=True)}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [plain(item) for item in node.elts]
+    return ast.literal_eval(node)
+
+
+def fitting(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    """The names of ``wanted`` that ``found`` has with the same shape."""
+    return [name for name, tensor in wanted.items() if name in found and found[name].shape == tensor.shape]
+
+
+def prefix_that_fits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[str, int]:
+    """What stands before the names of ``found`` where most of ``wanted`` lie below it, and how many fit there."""
+    fit = {'': 0}
+    for name, tensor in found.items():
+        for dot in [-1, *(match.start() for match in re.finditer(r'\.', name))]:
+            inside = wanted.get(name[dot + 1 :])
+            if inside is not None and inside.shape == tensor.shape:
+                prefix = name[: max(dot, 0)]
+                fit[prefix] = fit.get(prefix, 0) + 1
+    best = max(fit, key=fit.get)
+    return best, fit[best]
+
+
+def holds_weights(content: dict) -> bool:
+    return any(isinstance(value, Tensor) for value in content.values()) and all(isinstance(key, str) for key in content)
+
+
+def without_wrapper(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not weights or not all(name.startswith('module.') for name in weights):
+        return weights
+    return {name.removeprefix('module.'): tensor for name, tensor in weights.items()}
+
+
+# What a file is by how it begins
+BEGINNINGS = {
+    b'version https://git-lfs': 'a pointer of git-lfs (`git lfs pull` gets the file that it stands for)',
+    b'\x89HDF': 'HDF5, as Keras writes it',
+    b'\x93NUMPY': 'a NumPy array',
+    b'\x89PNG': 'a picture',
+    b'\xff\xd8\xff': 'a picture',
+    b'GIF8': 'a picture',
+    b'%PDF': 'a PDF',
+    b'\x1f\x8b': 'a gzip archive, to be unpacked first',
+    b'BZh': 'a bzip2 archive, to be unpacked first',
+    b'\xfd7zXZ': 'an xz archive, to be unpacked first',
+    b'7z\xbc\xaf': 'a 7z archive, to be unpacked first',
+}
+TORCH_BEFORE_ZIP = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # the number with which torch.save began until 1.6
+
+
+def seems(path: Path, error: Exception) -> str:
+    """What a file that :func:`torch.load` has refused with ``error`` is, in a few words."""
+    with path.open('rb') as file:
+        head = file.read(512)
+    # the zip reader of torch checks what it reads: no pickle of a damaged file gets this far
+    if asked := re.search(r'GLOBAL ([\w.]+)|Unsupported (?:class|operand) ([\w.]+)', str(error)):
+        return needs_code(path, asked[1] or asked[2])
+    if not head:
+        return 'empty'
+    if head.startswith(b'PK\x03\x04'):
+        return seems_zip(path)
+    for beginning, words in BEGINNINGS.items():
+        if head.startswith(beginning):
+            return words
+    if re.match(rb'\s*<(!doctype|html|head|\?xml)', head, re.IGNORECASE):
+        return 'a web page, which a download has given in place of the file'
+    if head[257:262] == b'ustar':
+        return 'a tar archive'
+    if head[8:10] == b'{"' and int.from_bytes(head[:8], 'little') < path.stat().st_size:
+        return 'safetensors (`torch.save(safetensors.torch.load_file(FILE), OUT)` makes one that can be read)'
+    if TORCH_BEFORE_ZIP in head[:32]:
+        return 'half a file, or damaged'
+    if head.startswith(b'\x80'):
+        return 'a pickle of another program, as detectron2 and fast-reid keep weights of others, or damaged'
+    if path.suffix == '.onnx':
+        return 'an ONNX model'
+    try:
+        text = head.decode().isprintable() or b'\0' not in head
+    except UnicodeDecodeError as broken:  # of a letter that was cut in two
+        text = broken.start > len(head) - 4 and b'\0' not in head
+    return 'text' if text else 'damaged, or no file of weights at all'
+
+
+def seems_zip(path: Path) -> str:
+    if not zipfile.is_zipfile(path):
+        return 'half a file, whose end is missing'
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any('/code/' in name for name in names):
+        return 'a TorchScript program, whose weights are `torch.jit.load(FILE).state_dict()`'
+    if any(name.endswith('data.pkl') for name in names):
+        return 'damaged'
+    if names and all(name.endswith('.npy') for name in names):
+        return 'a NumPy archive (.npz)'
+    return f'a zip archive of {", ".join(names[:3])} ...' if names else 'a zip archive of nothing'
+
+
+def needs_code(path: Path, asked: str) -> str:
+    try:
+        with safe_globals(SAFE):
+            names = get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # of before the zip format
+        names = []
+    names = ', '.join(names[:3] or [asked])
+    return (
+        f'one that holds more than weights, and would run code of its writer to be read ({names}): if you trust that, '
+        "keep the tensors alone, `torch.save(torch.load(FILE, weights_only=False)['state_dict'], OUT)` or "
+        '`torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)` of a whole network'
+    )
+
+
+def history_statistics(owner: type, name: str) -> Callable:
+    """Stands for ``getattr`` in a checkpoint's log, which holds HistoryBuffers, and those their class's statistics."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise ValueError(f'GLOBAL builtins.getattr of {owner}')
+    return getattr(owner, name)
+
+
+# What MMEngine puts into a checkpoint beside tensors and plain data: the log's buffers, which are NumPy arrays
+MULTIARRAY = (np._core if hasattr(np, '_core') else np.core).multiarray
+SAFE = [
+    HistoryBuffer,
+    (history_statistics, 'builtins.getattr'),
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(name)) for name in ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32', 'float64')},
+    *[
+        (getattr(MULTIARRAY, name), f'numpy.{core}.multiarray.{name}')  # as NumPy 1 and 2 call it
+        for name in ('_reconstruct', 'scalar')
+        for core in ('core', '_core')
+    ],
+]
+
+
+@CheckpointLoader.register_scheme('', force=True)
+def load_from_local(filename: str, map_location: str | Callable | None = None) -> dict:
+    return open_checkpoint(filename, map_location)
+
+
+@CheckpointLoader.register_scheme(('http://', 'https://'), force=True)
+def load_from_http(filename: str, map_location: str | Callable | None = None) -> dict:
+    """The file at an address, from where torch keeps what it downloads. Raises ConnectionError if it is not to be had.
+
+    In a distributed job the first process downloads.
+    """
+    file = Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(filename).path).name)
+    if get_rank() == 0:
+        download(filename, file)
+    barrier()
+    download(filename, file)  # in another machine
+    return open_checkpoint(file, map_location)
+
+
+def download(address: str, file: Path) -> None:
+    if file.is_file():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(address, str(file))
+    except OSError as error:
+        raise ConnectionError(f'{address} cannot be downloaded: {error}') from error
+
+
+@CheckpointLoader.register_scheme('torchvision://', force=True)
+def load_from_torchvision(filename: str, map_location: str | Callable | None = None) -> dict:
+    addresses, name = get_torchvision_models(), filename.removeprefix('torchvision://')
+    if name not in addresses:
+        raise FileNotFoundError(f'torchvision has no weights {name}: expected a name such as resnet50.')
+    return load_from_http(addresses[name], map_location)
+
+
+OTHERS = ['modelzoo://', 'open-mmlab://', 'openmmlab://', 'mmcls://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://']
+
+
+@CheckpointLoader.register_scheme(OTHERS, force=True)
+def load_from_elsewhere(filename: str, map_location: str | Callable | None = None) -> dict:
+    raise FileNotFoundError(f'{filename} cannot be opened: expected a file, http://..., https://... or torchvision://...')
