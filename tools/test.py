@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 from tsgan.apis import add_run_arguments, build_runner, describe_tested, load_config
+from tsgan.checkpoints import find_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Test a model')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint, or the work dir of a training, for its last one')
     parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
     parser.add_argument('--json', metavar='FILE', help='where results go; default: results.json in the work dir')
     parser.add_argument('--out', metavar='FEATURES.npz', help='also write the features of all test images')
@@ -19,11 +20,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    if not Path(args.checkpoint).is_file() and '://' not in args.checkpoint:
-        raise FileNotFoundError(f'no checkpoint at {args.checkpoint}: give one, as a training writes in its work dir.')
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
-    cfg.load_from = args.checkpoint
-    describe_tested(cfg, args.checkpoint)
+    cfg.load_from = find_checkpoint(args.checkpoint)
+    describe_tested(cfg, cfg.load_from)
     evaluator = cfg.test_evaluator
     evaluator.rerank = evaluator.get('rerank', False) or args.rerank
     evaluator.json_file = args.json or evaluator.get('json_file') or str(Path(cfg.work_dir, 'results.json'))

@@ -2,8 +2,6 @@
 
 import argparse
 
-from mmengine.runner import find_latest_checkpoint
-
 from tsgan.apis import add_run_arguments, build_runner, check_data, continue_from, load_config, use_amp
 
 
@@ -15,7 +13,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CKPT',
-        help='go on from this checkpoint; without CKPT, from the last one in the work dir if there is one',
+        help='go on from this checkpoint or work dir; without CKPT, from the last one in the work dir if there is one',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision, in every phase (needs a GPU)')
     parser.add_argument('--no-validate', action='store_true', help='no validation during training')
@@ -36,10 +34,10 @@ def main() -> None:
         use_amp(cfg)
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
-    if args.resume:
-        checkpoint = find_latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
-        if checkpoint:
-            continue_from(cfg, checkpoint)
+    resume = args.resume or (cfg.get('resume') and (cfg.get('load_from') or 'auto'))
+    if resume and (finished := continue_from(cfg, None if resume == 'auto' else resume)):
+        print(finished)
+        return
     if args.check_data:
         check_data(cfg)
     build_runner(cfg, args.launcher, args.local_rank).train()

@@ -317,4 +317,6 @@ OTHERS = ['modelzoo://', 'open-mmlab://', 'openmmlab://', 'mmcls://', 'pavi://',
 
 @CheckpointLoader.register_scheme(OTHERS, force=True)
 def load_from_elsewhere(filename: str, map_location: str | Callable | None = None) -> dict:
-    raise FileNotFoundError(f'{filename} cannot be opened: expected a file, http://..., https://... or torchvision://...')
+    raise FileNotFoundError(
+        f'{filename} cannot be opened: expected a file, http://..., https://... or torchvision://...'
+    )

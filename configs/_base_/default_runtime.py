@@ -9,6 +9,8 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
+    resume=dict(type='ResumeHook'),  # a resumed training follows the config's schedule, as long as it now is
+    trained_identities=dict(type='TrainedIdentitiesHook'),  # no test on people of the training
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     gradient_norm=dict(type='GradientNormHook', interval=50),
     translation_grid=dict(type='TranslationGridHook'),

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from tsgan.checkpoints import noted_checkpoint
+
 
 def last_checkpoint(work_dir: Path, cfg: Config) -> Path | None:
     """The last checkpoint of a training that has reached its end."""
-    checkpoint, name = work_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth', work_dir / 'last_checkpoint'
-    # MMEngine writes the name once the checkpoint is complete
-    finished = checkpoint.is_file() and name.is_file() and Path(name.read_text().strip()).name == checkpoint.name
-    return checkpoint if finished else None
+    noted = noted_checkpoint(work_dir)  # once it is complete
+    finished = noted and noted.is_file() and noted.name == f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    return noted if finished else None
 
 
 def is_tested(work_dir: Path, cfg: Config, rerank: bool) -> bool:

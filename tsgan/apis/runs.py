@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from tsgan.checkpoints import config_of, find_checkpoint, meta_of, noted_checkpoint, weights_of
 from tsgan.datasets import check_images
 from tsgan.registry import DATASETS, MODELS
 
@@ -107,10 +108,44 @@ def leaves(node: dict | list) -> Iterator[tuple[dict | list, str | int, object]]
             yield node, key, value
 
 
-def continue_from(cfg: Config, checkpoint: str) -> None:
-    """Resume a training, without asking for the weights that it once began with: the checkpoint holds them all."""
+def continue_from(cfg: Config, place: str | None = None) -> str | None:
+    """Set a config to go on with a training, without asking for the weights that it once began with.
+
+    Args:
+        cfg (Config): The config.
+        place (str, optional): A checkpoint, or the work dir of a training. Defaults to None: the last checkpoint in the
+            config's work dir, if there is one; else the training begins.
+
+    Returns:
+        str | None: That the training has reached its end, where nothing is left to do.
+
+    Raises:
+        FileNotFoundError: When there is no such checkpoint.
+        RuntimeError: When the file is no checkpoint of a training.
+    """
+    if place is None and noted_checkpoint(Path(cfg.work_dir)) is None:
+        cfg.resume = False
+        return None
+    checkpoint = find_checkpoint(place or cfg.work_dir)
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
+    meta = meta_of(content)
+    lacking = [key for key in ('epoch', 'iter') if key not in meta]
+    lacking += [key for key in ('optimizer', 'message_hub') if key not in content]
+    if lacking:
+        raise RuntimeError(
+            f'{checkpoint} holds weights, and no training to go on with ({" and ".join(lacking)} not there): begin one '
+            f'with them, `--cfg-options load_from={checkpoint}` without --resume.'
+        )
+    for unit in ('epoch', 'iter'):
+        end = cfg.train_cfg.get(f'max_{unit}s')
+        if end and meta[unit] >= end:
+            return (
+                f'the training in {Path(checkpoint).parent} has reached its end, {unit} {meta[unit]} of {end}: for a '
+                f'longer one, give `--cfg-options train_cfg.max_{unit}s=N`.'
+            )
     cfg.resume, cfg.load_from = True, checkpoint
     forget_first_weights(cfg.model)
+    return None
 
 
 def forget_first_weights(part: dict | list) -> None:
@@ -132,8 +167,8 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
             another split: identities of this one's test are among those that it was trained on.
     """
     init_default_scope(cfg.default_scope)
-    state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    found = {name.removeprefix('module.'): tensor.shape for name, tensor in state.get('state_dict', state).items()}
+    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
+    found = {name: tensor.shape for name, tensor in weights_of(content).items()}
     children = getattr(MODELS.get(cfg.model.type), 'TESTED', ('reid',))
     states = {child: MODELS.build(cfg.model[child]).state_dict() for child in children}
     wanted = {f'{child}.{name}': tensor.shape for child, state in states.items() for name, tensor in state.items()}
@@ -148,10 +183,10 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
             f'{checkpoint} does not hold the network of {cfg.filename}: {len(wrong)} of its tensors are not '
             f'there or have another shape, {wrong[0]} first.'
         )
-    meta = state.get('meta', {})
+    meta = meta_of(content)
     cfg.test_evaluator.tested = dict(config=cfg.filename, checkpoint=checkpoint, epoch=meta.get('epoch'))
     if 'split' in cfg:
-        trained = Config.fromstring(meta.get('cfg', ''), '.py').get('split', cfg.split)
+        trained = config_of(content).get('split', cfg.split)
         if trained != cfg.split:
             raise RuntimeError(
                 f'{checkpoint} was trained on split {trained}, and would be tested on split {cfg.split}, with people '

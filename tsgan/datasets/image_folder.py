@@ -119,6 +119,9 @@ class ImageFolderReID(ReIDDataset):
                 )
         return names
 
+    def identity_name(self, record: dict) -> str:
+        return self._metainfo['identity_names'][record['pid']]  # pids shift when somebody is added
+
     def _seeded_splits(self, names: list[str]) -> dict[str, list[str]]:
         num_train = round(self.train_ratio * len(names))
         if not 0 < num_train < len(names):

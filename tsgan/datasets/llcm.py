@@ -100,6 +100,9 @@ class LLCM(ReIDDataset):
                     records += camera_records(enumerate(list_images(folder), start=1), pid, cam, modality)
         return records
 
+    def identity_name(self, record: dict) -> str:
+        return f'{self.split}-{record["pid"]}'  # each list has numbers of its own, of other people
+
     @staticmethod
     def _camera(path: Path) -> int:
         match = re.search(r'_c(\d+)_', path.name)

@@ -200,6 +200,16 @@ class ReIDDataset(BaseDataset):
         """int: How many identities, that is classes, the table holds."""
         return len(self.pids)
 
+    def identity_name(self, record: dict) -> str:
+        """What a row's person is called in all splits of the data set; by default, the ``pid``."""
+        return str(record['pid'])
+
+    @property
+    def identities(self) -> set[str]:
+        """set[str]: Who is in the table, as ``class/folder/name``: the same person is called so in every split."""
+        prefix = f'{type(self).__name__}/{Path(self.data_root).absolute().name}'
+        return {f'{prefix}/{self.identity_name(self.get_data_info(idx))}' for idx in range(len(self))}
+
 
 def camera_records(images: Iterable[tuple[int, str | Path]], pid: int, camid: int, modality: str) -> list[dict]:
     """Make the rows of one identity under one camera.

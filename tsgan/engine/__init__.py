@@ -1,3 +1,4 @@
+from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
 from .hooks import AlternatingPhasesHook, EpochSeedHook, FitMetricHook, GradientNormHook, IdentityCountHook
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 
@@ -8,4 +9,6 @@ __all__ = [
     'GradientNormHook',
     'IdentityCountHook',
     'PerModuleOptimWrapperConstructor',
+    'ResumeHook',
+    'TrainedIdentitiesHook',
 ]

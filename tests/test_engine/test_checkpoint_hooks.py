@@ -1,0 +1,181 @@
+"""A toy training that is resumed, in this process."""
+
+import copy
+import math
+from itertools import count
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from mmengine.runner import runner as mmengine_runner
+
+from tsgan.registry import DATASETS, MODELS
+
+LENGTH = 4  # iterations of an epoch
+RUNS = count()
+WARMUP = dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=6)
+EPOCH_WARMUP = dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=3)
+
+
+@DATASETS.register_module(force=True)
+class Numbers(torch.utils.data.Dataset):
+    def __init__(self, length):
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, idx):
+        return idx
+
+
+@MODELS.register_module(force=True)
+class Toy(BaseModel):
+    """Two children with an optimizer each; notes their learning rates in every iteration."""
+
+    def __init__(self, width=1):
+        super().__init__()
+        self.a, self.b, self.rates = torch.nn.Linear(1, width), torch.nn.Linear(1, width), []
+
+    def train_step(self, data, optim_wrapper):
+        self.rates.append([optim_wrapper[name].param_groups[0]['lr'] for name in 'ab'])
+        for name in 'ab':
+            optim_wrapper[name].update_params(getattr(self, name)(torch.ones(1, 1)).square().sum())
+        return {}
+
+    def forward(self):
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(mmengine_runner, 'collect_env', dict)
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Trains the toy: ``train(max_epochs, param_scheduler, resume=CKPT)`` gives its runner."""
+
+    def start(max_epochs, param_scheduler, resume=None, begin=None, lr=1e-2, length=LENGTH, width=1):
+        cfg = dict(
+            model=dict(type='Toy', width=width),
+            work_dir=str(tmp_path / 'work'),
+            experiment_name=f'toy{next(RUNS)}',
+            train_dataloader=dict(
+                batch_size=1,
+                dataset=dict(type='Numbers', length=length),
+                sampler=dict(type='DefaultSampler', shuffle=False),
+            ),
+            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=max_epochs),
+            optim_wrapper=dict(
+                constructor='PerModuleOptimWrapperConstructor',
+                a=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=lr)),
+                b=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1e-3, momentum=0.9)),
+            ),
+            param_scheduler=param_scheduler,
+            default_hooks=dict(
+                checkpoint=dict(type='CheckpointHook', interval=1), resume=dict(type='ResumeHook'), logger=None
+            ),
+            default_scope='tsgan',
+            randomness=dict(seed=0),
+            resume=resume is not None,
+            load_from=resume or begin,
+        )
+        runner = Runner.from_cfg(Config(copy.deepcopy(cfg)))
+        runner.train()
+        return runner
+
+    return start
+
+
+SCHEDULES = {
+    'steps': [EPOCH_WARMUP, dict(type='MultiStepLR', milestones=[2, 4], gamma=0.3, by_epoch=True)],
+    'cosine': [dict(type='CosineAnnealingLR', by_epoch=True, T_max=6)],
+    'cosine by iteration': [
+        WARMUP,
+        dict(type='CosineAnnealingLR', by_epoch=True, T_max=6, convert_to_iter_based=True),
+    ],
+    'one of each': dict(a=[WARMUP], b=[dict(type='ExponentialLR', gamma=0.5, by_epoch=True)]),
+    'to the end': [dict(type='PolyLR', power=0.9, by_epoch=True)],
+    'none': None,
+}
+
+
+SHORT = [dict(type='StepLR', step_size=1)]
+
+
+def states(runner):
+    return {name: [s.state_dict() for s in schedulers] for name, schedulers in (runner.param_schedulers or {}).items()}
+
+
+@pytest.mark.parametrize(
+    ('trained', 'schedule'), [(SHORT, name) for name in SCHEDULES] + [('same', 'steps'), ('same', 'to the end')]
+)
+def test_a_training_of_another_length_or_schedule_goes_on_as_its_config_has_it(train, tmp_path, trained, schedule):
+    schedule = SCHEDULES[schedule]
+    train(3, schedule if trained == 'same' else trained)
+    resumed = train(6, schedule, f'{tmp_path}/work/epoch_3.pth')
+    whole = train(6, schedule)
+    assert resumed.model.rates == whole.model.rates[3 * LENGTH :]  # to the last bit
+    assert states(resumed) == states(whole)
+
+
+def test_a_longer_cosine_is_where_the_formula_has_it(train, tmp_path):
+    train(2, [dict(type='CosineAnnealingLR', by_epoch=True, T_max=2)])
+    resumed = train(10, [dict(type='CosineAnnealingLR', by_epoch=True, T_max=10)], f'{tmp_path}/work/epoch_2.pth')
+    by_hand = [1e-2 * (1 + math.cos(math.pi * epoch / 10)) / 2 for epoch in range(2, 10)]
+    assert [rates[0] for rates in resumed.model.rates[::LENGTH]] == pytest.approx(by_hand)
+
+
+def test_weights_and_momenta_are_the_checkpoints_and_the_rate_is_the_configs(train, tmp_path):
+    train(2, None)
+    saved = torch.load(tmp_path / 'work/epoch_2.pth', weights_only=False)
+    resumed = train(3, None, f'{tmp_path}/work/epoch_2.pth', lr=5e-3)
+    assert [rates[0] for rates in resumed.model.rates] == [5e-3] * LENGTH
+    now = torch.load(tmp_path / 'work/epoch_3.pth', weights_only=False)
+    steps = [state['optimizer']['a']['state'][0]['step'].item() for state in (saved, now)]
+    assert steps == [2 * LENGTH, 3 * LENGTH]
+
+
+def test_the_log_says_what_differs_and_nothing_where_nothing_does(train, tmp_path, caplog):
+    def said(*args, **kwargs):
+        runner = train(*args, **kwargs)
+        (log,) = (tmp_path / 'work').glob(f'{runner.timestamp}/*.log')
+        return [line for line in log.read_text().splitlines() if 'goes on' in line]
+
+    train(2, None)
+    assert said(2, None, f'{tmp_path}/work/epoch_1.pth') == []
+    (line,) = said(3, [dict(type='StepLR', step_size=1)], f'{tmp_path}/work/epoch_1.pth')
+    assert 'train_cfg and param_scheduler of the config differ' in line
+    assert 'at epoch 1 (learning rate: a 0.01 -> 0.001, b 0.001 -> 0.0001)' in line
+
+
+def test_where_an_epoch_has_another_length_its_number_says_where_the_training_is(train, tmp_path):
+    schedule = SCHEDULES['cosine by iteration'][1:]
+    train(3, schedule)
+    resumed = train(6, schedule, f'{tmp_path}/work/epoch_3.pth', length=2)
+    whole = train(6, schedule, length=2)
+    assert resumed.iter == whole.iter == 12
+    assert resumed.model.rates == whole.model.rates[6:]
+
+
+def test_a_checkpoint_of_another_model_is_refused(train, tmp_path):
+    train(1, None)
+    with pytest.raises(
+        RuntimeError, match='epoch_1.pth does not hold the model that the config trains: 4 of its 4 .*a.w'
+    ):
+        train(2, None, f'{tmp_path}/work/epoch_1.pth', width=2)
+
+
+def test_weights_to_begin_with_must_be_those_of_a_child_at_least(train, tmp_path):
+    def begin(**weights):
+        torch.save(weights, tmp_path / 'start.pth')
+        train(1, None, begin=f'{tmp_path}/start.pth')
+
+    begin(**{'a.weight': torch.zeros(1, 1), 'other': torch.zeros(1)})
+    with pytest.raises(
+        RuntimeError, match=r'start.pth does not hold .*: 0 of .* 4 tensors.*a.weight, found conv.weight'
+    ):
+        begin(**{'conv.weight': torch.zeros(1, 1)})
