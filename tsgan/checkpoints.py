@@ -5,6 +5,7 @@ MMEngine opens its files here too: :func:`open_checkpoint` is registered with it
 
 import ast
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,7 +81,8 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
     if not path.is_file():
         raise FileNotFoundError(f'no file of weights at {file}.')
     try:
-        with safe_globals(SAFE):
+        with safe_globals(SAFE), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of what then is an error
             content = torch.load(path, map_location=map_location, weights_only=True)
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
@@ -195,13 +197,10 @@ def seems(path: Path, error: Exception) -> str:
     """What a file that :func:`torch.load` has refused with ``error`` is, in a few words."""
     with path.open('rb') as file:
         head = file.read(512)
-    # the zip reader of torch checks what it reads: no pickle of a damaged file gets this far
-    if asked := re.search(r'GLOBAL ([\w.]+)|Unsupported (?:class|operand) ([\w.]+)', str(error)):
-        return needs_code(path, asked[1] or asked[2])
     if not head:
         return 'empty'
     if head.startswith(b'PK\x03\x04'):
-        return seems_zip(path)
+        return seems_zip(path, error)
     for beginning, words in BEGINNINGS.items():
         if head.startswith(beginning):
             return words
@@ -212,7 +211,7 @@ def seems(path: Path, error: Exception) -> str:
     if head[8:10] == b'{"' and int.from_bytes(head[:8], 'little') < path.stat().st_size:
         return 'safetensors (`torch.save(safetensors.torch.load_file(FILE), OUT)` makes one that can be read)'
     if TORCH_BEFORE_ZIP in head[:32]:
-        return 'half a file, or damaged'
+        return needs_code(path, error) or 'half a file, or damaged'
     if head.startswith(b'\x80'):
         return 'a pickle of another program, as detectron2 and fast-reid keep weights of others, or damaged'
     if path.suffix == '.onnx':
@@ -224,31 +223,38 @@ def seems(path: Path, error: Exception) -> str:
     return 'text' if text else 'damaged, or no file of weights at all'
 
 
-def seems_zip(path: Path) -> str:
+def seems_zip(path: Path, error: Exception) -> str:
     if not zipfile.is_zipfile(path):
         return 'half a file, whose end is missing'
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names, sound = archive.namelist(), archive.testzip() is None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):  # what says where its parts begin; a method unknown
+        return 'damaged'
     if any('/code/' in name for name in names):
         return 'a TorchScript program, whose weights are `torch.jit.load(FILE).state_dict()`'
     if any(name.endswith('data.pkl') for name in names):
-        return 'damaged'
+        return (needs_code(path, error) if sound else None) or 'damaged'
     if names and all(name.endswith('.npy') for name in names):
         return 'a NumPy archive (.npz)'
     return f'a zip archive of {", ".join(names[:3])} ...' if names else 'a zip archive of nothing'
 
 
-def needs_code(path: Path, asked: str) -> str:
+def needs_code(path: Path, error: Exception) -> str | None:
+    """In words, where :func:`torch.load` has met what is neither a tensor nor plain data; else None."""
+    asked = re.search(r'(?:GLOBAL|Unsupported class) ([A-Za-z_][\w.]+)', str(error))
+    if not asked:
+        return None
     try:
         with safe_globals(SAFE):
             names = get_unsafe_globals_in_checkpoint(path)
     except Exception:  # of before the zip format
         names = []
-    names = ', '.join(names[:3] or [asked])
     return (
-        f'one that holds more than weights, and would run code of its writer to be read ({names}): if you trust that, '
-        "keep the tensors alone, `torch.save(torch.load(FILE, weights_only=False)['state_dict'], OUT)` or "
-        '`torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)` of a whole network'
+        'one that holds more than weights, and would run code of its writer to be read '
+        f'({", ".join(names[:3] or [asked[1]])}): if you trust that, keep the tensors alone, '
+        "`torch.save(torch.load(FILE, weights_only=False)['state_dict'], OUT)`, or of a whole network "
+        '`torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)`'
     )
 
 
