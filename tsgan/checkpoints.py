@@ -132,15 +132,15 @@ def config_entries(text: str) -> dict:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             try:
                 entries[statement.targets[0].id] = plain(statement.value)
-            except ValueError:  # an object that some config has made
+            except (ValueError, TypeError):  # an object that some config has made
                 continue
     return entries
 
 
 def plain(node: ast.expr) -> object:
-    """The value of an expression of literals, lists, and ``dict(key=value)``. Raises ValueError on any other."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict' and not node.args:
-        return {keyword.arg: plain(keyword.value) for keyword in node.keywords}
+    """The value of an expression of literals, lists, and ``dict(...)``. Raises ValueError on any other."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
+        return dict(*map(plain, node.args), **{keyword.arg: plain(keyword.value) for keyword in node.keywords})
     if isinstance(node, ast.Dict):
         return {plain(key): plain(value) for key, value in zip(node.keys, node.values, strict=True)}
     if isinstance(node, (ast.List, ast.Tuple)):

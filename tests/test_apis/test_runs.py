@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tsgan.apis import describe_tested, load_config
+from tsgan.apis import continue_from, describe_tested, load_config
 from tsgan.apis.runs import set_split
 from tsgan.registry import MODELS
 
@@ -132,3 +132,60 @@ def test_tensors_of_another_shape_are_refused_but_for_the_classifier(small, tmp_
     describe_tested(small(**{'model.reid.head.num_classes': 5}), file)
     with pytest.raises(RuntimeError, match='or have another shape, reid.encoder.backbone.conv1.weight first'):
         describe_tested(small(**{'model.reid.encoder.backbone.in_channels': 1}), file)
+
+
+def stopped(work_dir, epoch=3, without=()):
+    """A work dir that was moved after some epochs."""
+    content = {'meta': {'epoch': epoch, 'iter': epoch * 50}, 'state_dict': {}, 'optimizer': {}, 'message_hub': {}}
+    work_dir.mkdir(exist_ok=True)
+    torch.save({k: v for k, v in content.items() if k not in without}, work_dir / f'epoch_{epoch}.pth')
+    (work_dir / 'last_checkpoint').write_text(f'/where/it/was/epoch_{epoch}.pth')
+    return load_config(str(CONFIGS / 'image_folder/tsgan_jd.py'), str(work_dir))
+
+
+def named(tmp_path):
+    return [None, str(tmp_path / 'run'), str(tmp_path / 'run/epoch_3.pth')]
+
+
+@pytest.mark.parametrize('place', range(3))
+def test_a_training_goes_on_from_its_work_dir_and_from_a_file_without_its_first_weights(tmp_path, place):
+    cfg = stopped(tmp_path / 'run')
+    assert continue_from(cfg, named(tmp_path)[place]) is None
+    assert (cfg.resume, cfg.load_from) == (True, str(tmp_path / 'run/epoch_3.pth'))
+    assert cfg.model.teacher.encoder.checkpoint is None and cfg.model.reid.encoder.backbone.init_cfg is None
+
+
+def test_a_training_that_has_not_begun_begins(tmp_path):
+    cfg = load_config(str(CONFIGS / 'image_folder/tsgan_jd.py'), str(tmp_path / 'run'))
+    assert continue_from(cfg) is None
+    assert (cfg.resume, cfg.load_from) == (False, None)
+    assert cfg.model.teacher.encoder.checkpoint == 'work_dirs/image_folder/teacher_ir'
+
+
+@pytest.mark.parametrize('epoch', [120, 130])
+def test_a_training_that_has_reached_its_end_says_so(tmp_path, epoch):
+    cfg = stopped(tmp_path / 'run', epoch)
+    assert continue_from(cfg).endswith(
+        f'run has reached its end, epoch {epoch} of 120: for a longer one, give `--cfg-options train_cfg.max_epochs=N`.'
+    )
+    assert cfg.resume is False
+    cfg.train_cfg.max_epochs = 140
+    assert continue_from(cfg) is None and cfg.resume is True
+
+
+@pytest.mark.parametrize('without', ['meta', 'optimizer', 'message_hub'])
+def test_weights_alone_are_no_training_to_go_on_with(tmp_path, without):
+    cfg = stopped(tmp_path / 'run', without=[without])
+    with pytest.raises(RuntimeError, match='epoch_3.pth holds weights, and no training .*`--cfg-options load_from='):
+        continue_from(cfg)
+
+
+def test_half_a_checkpoint_is_named_and_nothing_begins_anew(tmp_path):
+    cfg = stopped(tmp_path / 'run')
+    file = tmp_path / 'run/epoch_3.pth'
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(RuntimeError, match='run/epoch_3.pth cannot be read .* half a file'):
+        continue_from(cfg)
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match='run/last_checkpoint names /where/it/was/epoch_3.pth'):
+        continue_from(cfg)

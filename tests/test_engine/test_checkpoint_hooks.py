@@ -3,6 +3,7 @@
 import copy
 import math
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.runner import runner as mmengine_runner
 
-from tsgan.registry import DATASETS, MODELS
+from tsgan.registry import DATASETS, HOOKS, MODELS
 
 LENGTH = 4  # iterations of an epoch
 RUNS = count()
@@ -179,3 +180,51 @@ def test_weights_to_begin_with_must_be_those_of_a_child_at_least(train, tmp_path
         RuntimeError, match=r'start.pth does not hold .*: 0 of .* 4 tensors.*a.weight, found conv.weight'
     ):
         begin(**{'conv.weight': torch.zeros(1, 1)})
+
+
+def identities_hook(runner, loaded=None):
+    """The hook after a checkpoint is loaded and a training begun; what the next checkpoint says."""
+    hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))
+    if loaded is not None:
+        hook.after_load_checkpoint(runner, {'meta': {'trained_identities': loaded}})
+    hook.before_train(runner)
+    hook.before_save_checkpoint(runner, checkpoint := {'meta': {}})
+    return hook, checkpoint['meta']['trained_identities']
+
+
+@pytest.fixture
+def people():
+    """A runner with a model and a data set of people: ``people({'a', 'b'})``."""
+
+    def make(names, began=()):
+        model = torch.nn.ModuleDict({'encoder': torch.nn.Identity()})
+        model['encoder'].trained_identities = list(began)
+        loader = SimpleNamespace(dataset=SimpleNamespace(identities=set(names)))
+        return SimpleNamespace(model=model, train_dataloader=loader, test_dataloader=loader, _load_from='a.pth')
+
+    return make
+
+
+def test_a_checkpoint_says_whom_all_its_trainings_were_on(people):
+    _, known = identities_hook(people({'d/b', 'd/a'}, began=['e/c', 'd/a']))
+    assert known == ['d/a', 'd/b', 'e/c']
+    _, known = identities_hook(people({'d/f'}), loaded=known)  # resumed, without what it began with
+    assert known == ['d/a', 'd/b', 'd/f', 'e/c']
+
+
+def test_people_of_the_training_are_not_tested(people):
+    _, known = identities_hook(people({f'I/images/{name}' for name in 'abcdefgh'}))
+    hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))
+    hook.after_load_checkpoint(None, {'meta': {'trained_identities': known}})
+    hook.before_test(people({'I/images/x', 'I/others/a', 'J/images/a'}))
+    with pytest.raises(RuntimeError, match=r'^a.pth was trained on 1 of the 2 people of this test \(c\), and would'):
+        hook.before_test(people({'I/images/x', 'I/images/c'}))
+    with pytest.raises(RuntimeError, match=r'8 of the 8 people of this test \(a, b, c, d, e \.\.\.\)'):
+        hook.before_test(people(known))
+
+
+@pytest.mark.parametrize('content', [{}, {'meta': None}, {'meta': {'epoch': 3}}])
+def test_a_checkpoint_that_does_not_say_whom_it_knows_is_tested(people, content):
+    hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))
+    hook.after_load_checkpoint(None, content)
+    hook.before_test(people({'a'}))

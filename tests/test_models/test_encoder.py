@@ -83,3 +83,49 @@ def test_weights_that_cannot_be_downloaded_give_the_ways_out(monkeypatch):
     monkeypatch.setattr(enc.backbone, 'init_weights', no_network)
     with pytest.raises(RuntimeError, match='no network.*init_cfg.checkpoint=FILE.*init_cfg=None'):
         enc.init_weights()
+
+
+def pretrained(path, prefix, saved_prefix, **resnet):
+    """An encoder whose backbone begins with a file: that of another one, its names behind ``saved_prefix``."""
+    source = MODELS.build(dict(RESNET, **resnet)).state_dict()
+    torch.save({saved_prefix + name: t + 1 for name, t in source.items()}, path)
+    init_cfg = dict(type='Pretrained', checkpoint=str(path), prefix=prefix)
+    return MODELS.build(dict(type='Encoder', backbone=dict(RESNET, init_cfg=init_cfg)))
+
+
+@pytest.mark.parametrize(
+    ('prefix', 'saved_prefix'),
+    [(None, ''), ('backbone', 'backbone.'), ('backbone.', 'backbone.'), (None, 'module.'), ('a.b', 'module.a.b.')],
+)
+def test_a_backbone_begins_with_a_file_of_weights(tmp_path, prefix, saved_prefix):
+    enc = pretrained(tmp_path / 'w.pth', prefix, saved_prefix)
+    enc.init_weights()
+    saved = torch.load(tmp_path / 'w.pth')[f'{saved_prefix}layer4.1.conv2.weight']
+    assert torch.equal(enc.backbone.layer4[1].conv2.weight, saved)
+
+
+@pytest.mark.parametrize(
+    ('prefix', 'saved_prefix', 'fits'),
+    [('backbone', '', 'None'), (None, 'backbone.', 'backbone'), ('backbone', 'module.model.net.', 'model.net')],
+)
+def test_backbone_weights_by_other_names_are_refused_with_the_prefix_that_fits(tmp_path, prefix, saved_prefix, fits):
+    enc = pretrained(tmp_path / 'w.pth', prefix, saved_prefix)
+    expected = 'backbone.conv1.weight' if prefix else 'conv1.weight'
+    with pytest.raises(RuntimeError, match=f'w.pth does not hold .*0 of its 100 .* as {expected}, found') as error:
+        enc.init_weights()
+    option = f'`--cfg-options model.reid.encoder.backbone.init_cfg.prefix={fits}`, with which 100 fit.'
+    assert str(error.value).endswith(option)
+
+
+def test_backbone_weights_of_which_hardly_any_fit_are_refused(tmp_path):
+    enc = pretrained(tmp_path / 'w.pth', None, '', base_channels=8)  # the stem is as wide
+    with pytest.raises(RuntimeError, match='5 of its 100 tensors .*these are the weights of another network'):
+        enc.init_weights()
+
+
+def test_what_an_encoder_begins_with_says_whom_it_knows(tmp_path):
+    file = save(tmp_path, encoder())
+    torch.save(torch.load(file) | {'meta': {'trained_identities': ['RegDB/RegDB/7']}}, file)
+    enc = encoder(checkpoint=str(file), trained_by=TRAINER)
+    enc.init_weights()
+    assert enc.trained_identities == ['RegDB/RegDB/7']
