@@ -58,6 +58,17 @@ def test_split_file_decides_and_may_name_other_splits(folder_root):
         assert names(ImageFolderReID(folder_root, split=split, split_file=file)) == expected
 
 
+def test_a_person_keeps_the_name_by_which_a_checkpoint_knows_it_when_another_is_added(folder_root):
+    train = ImageFolderReID(folder_root)
+    before = train.identities
+    assert before == {f'ImageFolderReID/own/{name}' for name in names(train)}
+    for modality in ('rgb', 'ir'):  # first in the order: all pids shift, and the seeded split is another one
+        shutil.copytree(folder_root / modality / 'anna', folder_root / modality / '0')
+    test = ImageFolderReID(folder_root, split='test', test_mode=True)
+    assert {name.rsplit('/', 1)[-1] for name in test.identities} == names(test)
+    assert before & test.identities
+
+
 def test_absolute_split_file_is_read_where_it_is(folder_root, tmp_path):
     write_split(tmp_path, {'train': ['anna']})
     assert names(ImageFolderReID(folder_root, split_file=str(tmp_path / 'split.json'))) == {'anna'}

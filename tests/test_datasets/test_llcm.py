@@ -32,6 +32,13 @@ def test_test_holds_the_folders_of_the_listed_identities_sorted_by_name(llcm_roo
     ]
 
 
+def test_nobody_of_the_test_is_taken_for_somebody_of_the_training_by_number(llcm_root):
+    (llcm_root / 'idx' / 'train_vis.txt').write_text('vis/0001/0001_c01_s185535_f7010_vis.jpg 4\n')
+    train = LLCM(llcm_root, modality='rgb')
+    assert train.pids.tolist() == [4] and train.identities == {'LLCM/LLCM/train-4'}
+    assert not train.identities & LLCM(llcm_root, split='test', test_mode=True).identities
+
+
 def test_identities_that_are_not_listed_stay_out(llcm_root):
     (llcm_root / 'idx' / 'test_id.txt').write_text('4')
     assert LLCM(llcm_root, split='test', test_mode=True).pids.tolist() == [4]

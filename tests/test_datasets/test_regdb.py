@@ -30,6 +30,14 @@ def test_each_split_has_its_own_identities(regdb_root, split, subset, expected, 
     assert dataset.pids.tolist() == list(range(len(expected)))
 
 
+def test_a_person_has_one_name_in_all_splits_and_modalities(regdb_root):
+    def known(**of):
+        return {name.rsplit('/', 1)[-1] for name in RegDB(regdb_root, test_mode=True, **of).identities}
+
+    assert known(modality='ir') == known() == {'3', '1'}
+    assert known(subset='test') == {'10', '2'} and known(split=2) == {'2', '3', '10'}
+
+
 def test_pid_is_the_label_of_the_list_and_gt_label_counts_the_labels_there_are(regdb_root):
     for path in (regdb_root / 'idx').glob('train_*_1.txt'):
         path.write_text(path.read_text().replace('.bmp 0', '.bmp 205'))

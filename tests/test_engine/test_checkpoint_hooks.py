@@ -149,7 +149,7 @@ def test_the_log_says_what_differs_and_nothing_where_nothing_does(train, tmp_pat
     train(2, None)
     assert said(2, None, f'{tmp_path}/work/epoch_1.pth') == []
     (line,) = said(3, [dict(type='StepLR', step_size=1)], f'{tmp_path}/work/epoch_1.pth')
-    assert 'train_cfg and param_scheduler of the config differ' in line
+    assert 'had another train_cfg and param_scheduler than the config' in line
     assert 'at epoch 1 (learning rate: a 0.01 -> 0.001, b 0.001 -> 0.0001)' in line
 
 

@@ -42,8 +42,8 @@ class ResumeHook(Hook):
         rates = [f'{name} {rate:.3g} -> {after[name]:.3g}' for name, rate in before.items() if rate != after[name]]
         if changed or rates:
             runner.logger.info(
-                f'{" and ".join(changed) or "the learning rate"} of the config differ from those of the training that '
-                f'is resumed: it goes on as the config has them at epoch {checkpoint["meta"]["epoch"]}'
+                f'the training to be resumed had another {" and ".join(changed) or "learning rate"} than the config: '
+                f'it goes on as the config has it at epoch {checkpoint["meta"]["epoch"]}'
                 + (f' (learning rate: {", ".join(rates)})' if rates else '')
             )
 
