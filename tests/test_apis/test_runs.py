@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 
 from tsgan.apis import continue_from, describe_tested, load_config
-from tsgan.apis.runs import set_split
+from tsgan.apis.options import set_split
 from tsgan.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -1,17 +1,7 @@
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
-from .runs import (
-    add_run_arguments,
-    build_runner,
-    check_data,
-    common_options,
-    continue_from,
-    default_work_dir,
-    describe_tested,
-    load_config,
-    read_config,
-    use_amp,
-)
+from .options import add_run_arguments, common_options, default_work_dir, load_config, read_config
+from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
 from .tables import (
     PRINTED,
