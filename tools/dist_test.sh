@@ -5,7 +5,7 @@ set -e
 CONFIG=$1
 CKPT=$2
 N=$3
-python -m torch.distributed.run \
+exec python "$(dirname "$0")/dist_run.py" \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$N" \
     "$(dirname "$0")/test.py" "$CONFIG" "$CKPT" --launcher pytorch "${@:4}"

@@ -4,7 +4,7 @@
 set -e
 CONFIG=$1
 N=$2
-python -m torch.distributed.run \
+exec python "$(dirname "$0")/dist_run.py" \
     --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" --nproc_per_node="$N" \
     "$(dirname "$0")/train.py" "$CONFIG" --launcher pytorch "${@:3}"

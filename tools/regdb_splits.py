@@ -15,13 +15,13 @@ from pathlib import Path
 from mmengine.config import Config
 
 from tsgan.apis import (
+    add_cfg_options,
     average_splits,
-    common_options,
     default_work_dir,
     is_tested,
     last_checkpoint,
     load_config,
-    read_config,
+    taken_options,
 )
 from tsgan.evaluation import results_table, write_results
 
@@ -35,13 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
     parser.add_argument('--work-dir', help='folder of the folders split_<N>; default: work_dirs/<path of the config>')
     parser.add_argument('--json', metavar='FILE', help='where the means go; default: results.json in the work dir')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        default=[],
-        metavar='KEY=VALUE',
-        help='override config entries; those of the teacher too, but for parts of the model that it does not have',
-    )
+    add_cfg_options(parser, '; those of the teacher too, but for what it does not have')
     return parser.parse_args()
 
 
@@ -54,12 +48,12 @@ def run(tool: str, *arguments: object) -> None:
 
 def train(config: str, work_dir: Path, options: list[str]) -> Path:
     """Train a config, and its teacher first, or go on where an earlier call stopped; the last checkpoint."""
-    cfg = read_config(config, options)
+    cfg = load_config(config, cfg_options=options)
     if not last_checkpoint(work_dir, cfg):
         teacher = cfg.model.get('teacher', {}).get('encoder', {})
         if teacher.get('trained_by') and not teacher.checkpoint.endswith('.pth'):  # a file: somebody has trained it
             trainer, *own = teacher.trained_by.split()  # config, and perhaps `--cfg-options split=1`
-            train(trainer, Path(teacher.checkpoint), own[1:] + common_options(options, Config.fromfile(trainer)))
+            train(trainer, Path(teacher.checkpoint), own[1:] + taken_options(options, Config.fromfile(trainer)))
         run('train.py', config, '--resume', '--work-dir', work_dir, '--cfg-options', *options)
     return last_checkpoint(work_dir, cfg) or sys.exit(
         f'{work_dir} has no epoch_{cfg.train_cfg.max_epochs}.pth as its last checkpoint: expected a training of '
@@ -74,7 +68,9 @@ def main() -> None:
     base = Path(args.work_dir or default_work_dir(args.config))
     options = {split: [*args.cfg_options, f'split={split}'] for split in args.splits}
     work_dirs = {split: base / f'split_{split}' for split in options}
-    todo = [s for s in options if not is_tested(work_dirs[s], read_config(args.config, options[s]), args.rerank)]
+    todo = [
+        s for s in options if not is_tested(work_dirs[s], load_config(args.config, cfg_options=options[s]), args.rerank)
+    ]
     print(f'{args.config}: {len(options) - len(todo)} of {len(options)} splits are there', flush=True)
     start = time.time()
     for done, split in enumerate(todo):

@@ -10,7 +10,6 @@ what is there with a config that has changed since: remove the row's folders to 
 import argparse
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -27,14 +26,16 @@ from mmengine.logging import MMLogger
 from tsgan.apis import (
     SETTINGS,
     TABLES,
+    add_cfg_options,
     draw_tables,
     estimate,
     is_tested,
     last_checkpoint,
+    load_config,
     over_seeds,
     papers_numbers,
-    read_config,
     tables_markdown,
+    taken_options,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,7 +68,7 @@ class Rows:
         return {file.relative_to(self.folder).with_suffix('').as_posix() for file in files}
 
     def taken(self, row: str) -> list[str]:
-        """The options whose entries this row's config has."""
+        """The options that this row's config takes."""
         return self._read(row)[0]
 
     def config(self, row: str) -> Config:
@@ -75,16 +76,15 @@ class Rows:
 
     def _read(self, row: str) -> tuple[list[str], Config]:
         if row not in self.configs:
-            plain = Config.fromfile(self.path(row))
-            taken = [option for option in self.options if has_entry(plain, option.split('=')[0])]
-            self.configs[row] = taken, read_config(str(self.path(row)), taken)
+            taken = taken_options(self.options, Config.fromfile(self.path(row)))
+            self.configs[row] = taken, load_config(str(self.path(row)), cfg_options=taken)
         return self.configs[row]
 
     def check_options(self, rows: list[str]) -> None:
         """Raises ValueError on an option that no row takes, that is set here, or that the runs there do not have."""
         own = {'randomness.seed', *(key for row in rows for key in self.begins_with(row))}
         for option in self.options:
-            if option.split('=')[0] in own:
+            if option.lstrip('+').split('=')[0] in own:
                 raise ValueError(f'{option}: each row has its own, which is set here.')
             if not any(option in self.taken(row) for row in rows):
                 raise ValueError(f'{option}: no config of {", ".join(rows)} has such an entry; write a config for it.')
@@ -229,19 +229,6 @@ class Campaign:
             print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
 
 
-def has_entry(cfg: Config, key: str) -> bool:
-    """Whether a config has an entry of this dotted name."""
-    node = cfg
-    for part in key.split('.'):
-        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
-            node = node[int(part)]
-        elif isinstance(node, (dict, Config)) and part in node:
-            node = node[part]
-        else:
-            return False
-    return True
-
-
 def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
@@ -315,17 +302,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--jobs', type=int, default=1, help='rows at a time, which share the cores; default: 1')
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/reproduce/<data>')
     parser.add_argument('--dry-run', action='store_true', help='only list what would run, and how long and large it is')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='override every config')
+    add_cfg_options(parser, '; each row takes those that its config has')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     out = args.work_dir or Path('work_dirs/reproduce') / args.data
-    if re.search(r'[\s,"\'=]|^[\[({]', str(out)):
-        sys.exit(f'expected a --work-dir without blanks, commas, quotes and =, which options cannot hold: not {out}.')
-    if no_options := [option for option in args.cfg_options if '=' not in option]:
-        sys.exit(f'{" ".join(no_options)}: expected options as KEY=VALUE.')
     rows = Rows(args.data, out, args.cfg_options)
     known = [row for names in TABLES.values() for row in names if row.removesuffix(RERANKED) in rows.names()]
     wanted = list(dict.fromkeys(args.rows or known))

@@ -4,4 +4,4 @@ set -ex
 srun -p "$1" --job-name="$2" \
     --gres=gpu:"${GPUS_PER_NODE:-8}" --ntasks="${GPUS:-8}" --ntasks-per-node="${GPUS_PER_NODE:-8}" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
-    python -u tools/train.py "$3" --work-dir="$4" --launcher=slurm "${@:5}"
+    python -u "$(dirname "$0")/train.py" "$3" --work-dir="$4" --launcher=slurm "${@:5}"

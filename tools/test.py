@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tsgan.apis import add_run_arguments, build_runner, describe_tested, load_config
+from tsgan.apis import add_run_arguments, build_runner, describe_tested, load_config, run
 from tsgan.checkpoints import find_checkpoint
 
 
@@ -21,6 +21,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
+    if any(option.startswith('load_from=') for option in args.cfg_options):
+        raise ValueError('load_from: what is tested is the checkpoint behind the config; expected it there alone.')
     cfg.load_from = find_checkpoint(args.checkpoint)
     describe_tested(cfg, cfg.load_from)
     evaluator = cfg.test_evaluator
@@ -31,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

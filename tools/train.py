@@ -1,8 +1,11 @@
 """Train a model: ``python tools/train.py CONFIG``; its log and checkpoints go to ``work_dirs/CONFIG's path``."""
 
 import argparse
+import re
+from pathlib import Path
 
-from tsgan.apis import add_run_arguments, build_runner, check_data, continue_from, load_config, use_amp
+from tsgan.apis import add_run_arguments, build_runner, check_data, continue_from, load_config, run, use_amp
+from tsgan.checkpoints import noted_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,6 +28,15 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def how_to_go_on() -> str:
+    args = parse_args()
+    work_dir = load_config(args.config, args.work_dir, args.cfg_options).work_dir
+    last = re.search(r'\d+', Path(noted_checkpoint(Path(work_dir)) or '').stem)
+    return (
+        f'stopped after epoch {last[0]}; go on with --resume' if last else 'stopped before the end of the first epoch'
+    )
+
+
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
@@ -44,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main, how_to_go_on)

@@ -190,8 +190,9 @@ def test_a_teacher_that_is_named_as_a_file_is_not_trained(tool):
 
 
 def test_work_dir_json_and_options_go_where_they_belong(tool):
-    options = ['data_root=DIR', 'model.reid.head.bn_neck=True', 'model.gan_weight=1', 'optim_wrapper.generators.x=1']
-    options += ['optim_wrapper.reid.accumulative_counts=2', 'model.teacher.encoder.checkpoint=teachers']
+    options = ['data_root=DIR', 'model.reid.head.bn_neck=True', 'model.gan_weight=1']
+    options += ['optim_wrapper.generators.accumulative_counts=2', 'optim_wrapper.reid.accumulative_counts=2']
+    options += ['model.teacher.encoder.checkpoint=teachers']
     tool.start(TSGAN, '--splits', '2', '--work-dir', 'mine', '--json', 'means.json', '--cfg-options', *options)
     teacher, *own = tool.calls
     common = [option for option in options if not any(part in option for part in ('gan_', 'generators', 'teacher'))]

@@ -1,6 +1,7 @@
+from .command_line import run
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
-from .options import add_run_arguments, common_options, default_work_dir, load_config, read_config
+from .options import add_cfg_options, add_run_arguments, default_work_dir, load_config, taken_options
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
 from .tables import (
@@ -19,11 +20,11 @@ __all__ = [
     'PRINTED',
     'SETTINGS',
     'TABLES',
+    'add_cfg_options',
     'add_run_arguments',
     'average_splits',
     'build_runner',
     'check_data',
-    'common_options',
     'continue_from',
     'default_work_dir',
     'describe_tested',
@@ -35,8 +36,9 @@ __all__ = [
     'mean_and_std',
     'over_seeds',
     'papers_numbers',
-    'read_config',
+    'run',
     'spread',
     'tables_markdown',
+    'taken_options',
     'use_amp',
 ]

@@ -1,6 +1,7 @@
 """From a config to a runner: what `tools/train.py` and `tools/test.py` share."""
 
 import os
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -13,7 +14,7 @@ from tsgan.checkpoints import config_of, find_checkpoint, meta_of, noted_checkpo
 from tsgan.datasets import check_images
 from tsgan.registry import DATASETS, MODELS
 
-from .options import LOADERS
+from .arguments import LOADERS
 
 
 def continue_from(cfg: Config, place: str | None = None) -> str | None:

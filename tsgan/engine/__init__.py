@@ -1,10 +1,12 @@
 from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
+from .finite_loss_hook import FiniteLossHook
 from .hooks import AlternatingPhasesHook, EpochSeedHook, FitMetricHook, GradientNormHook, IdentityCountHook
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 
 __all__ = [
     'AlternatingPhasesHook',
     'EpochSeedHook',
+    'FiniteLossHook',
     'FitMetricHook',
     'GradientNormHook',
     'IdentityCountHook',

@@ -1,0 +1,204 @@
+"""An option takes effect, as typed, or is refused."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from tsgan.apis import load_config, options
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+TSGAN = 'synthetic/tsgan_jd'
+
+
+def load(*options, name=TSGAN):
+    return load_config(str(CONFIGS / f'{name}.py'), cfg_options=list(options))
+
+
+def entry(cfg, key):
+    for name in key.split('.'):
+        cfg = cfg[int(name)] if isinstance(cfg, list) else cfg[name]
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ('option', 'meant'),
+    [
+        ('modle.gan_weight=1', 'model.gan_weight'),
+        ('model.gan_wieght=1', 'model.gan_weight'),
+        ('model.map_form=mid', 'model.map_from'),  # an argument that the config does not name
+        ('train_cfg.max_epoch=1', 'train_cfg.max_epochs'),
+        ('batch_sampler.num_pair=1', 'train_dataloader.batch_sampler.num_pairs'),
+        ('data_rot=x', 'data_root'),
+        ('default_hooks.loger.interval=1', 'default_hooks.logger'),
+        ('default_hooks.checkpoint.max_keep_ckpt=1', 'default_hooks.checkpoint.max_keep_ckpts'),  # takes **kwargs
+        ('train_dataloader.bath_size=1', 'train_dataloader.batch_size'),
+        ('randomness.sed=1', 'randomness.seed'),
+        ('visualizer.vis_backends.1.typ=x', 'visualizer.vis_backends.1.type'),
+        ('model.loss_adv.type=LSGANLos', 'LSGANLoss'),
+        ("model={'gan_wieght': 1}", 'model.gan_weight'),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_one_that_was_meant(option, meant):
+    with pytest.raises(ValueError, match=f'{meant}\\?$') as error:
+        load(option)
+    assert str(error.value).startswith(option.split('=')[0])
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [
+        ('model.reid.head.bn_neck=True', True),
+        ('model.map_from=mid', 'mid'),
+        ('default_hooks.ema.type=EMAHook', 'EMAHook'),
+        ('optim_wrapper.reid.accumulative_counts=2', 2),
+        ('optim_wrapper.reid.clip_grad.max_norm=5', 5),
+        ('train_dataloader.pin_memory=true', True),
+        ('log_processor.window_size=5', 5),
+    ],
+)
+def test_an_argument_that_the_class_takes_need_not_be_in_the_config(option, value):
+    assert entry(load(option), option.split('=')[0]) == value
+
+
+def test_a_new_hook_takes_its_arguments_in_any_order_of_the_options():
+    cfg = load('default_hooks.ema.momentum=0.5', 'default_hooks.ema.type=EMAHook')
+    assert cfg.default_hooks.ema == dict(type='EMAHook', momentum=0.5)
+
+
+@pytest.mark.parametrize(
+    ('key', 'text', 'value'),
+    [
+        ('model.teacher.encoder.checkpoint', 'work dirs/a,b=[c]', 'work dirs/a,b=[c]'),
+        ('model.teacher.encoder.checkpoint', "it's", "it's"),
+        ('model.teacher.encoder.checkpoint', 'None', None),
+        ('model.teacher.encoder.checkpoint', '"None"', 'None'),
+        ('train_dataloader.dataset.split', '0001', '0001'),
+        ('train_dataloader.dataset.split', '12', '12'),
+        ('train_dataloader.dataset.split', '1e-3', '1e-3'),
+        ('train_dataloader.dataset.split', 'true', 'true'),
+        ('data_root', '[a],(b) ', '[a],(b) '),
+        ('load_from', 'a,b c', 'a,b c'),
+        ('load_from', '[a b', '[a b'),
+        ('optim_wrapper.reid.optimizer.lr', '1e-3', 0.001),
+        ('optim_wrapper.reid.optimizer.weight_decay', '-1', -1),
+        ('optim_wrapper.generators.optimizer.betas', '0.1,0.2', (0.1, 0.2)),
+        ('optim_wrapper.generators.optimizer.betas', '[0.1, 0.2]', (0.1, 0.2)),
+        ('auto_scale_lr.enable', 'true', True),
+        ('model.reid.encoder.backbone.init_cfg', 'None', None),
+        ('custom_hooks.0.phases', 'generators,reid', ['generators', 'reid']),
+        ('custom_hooks.0.phases', '[reid,[a,(b,3)]]', ['reid', ['a', ('b', 3)]]),
+        ('custom_hooks.0.phases', '["a b","c,d"]', ['a b', 'c,d']),
+        ('custom_hooks.0.phases', 'reid,', ['reid']),
+    ],
+)
+def test_values_arrive_as_typed(key, text, value):
+    found = entry(load(f'{key}={text}'), key)
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ('option', 'said'),
+    [
+        ('optim_wrapper.reid.optimizer.lr=abc', "expected a number, as the 0.002 that it replaces, not 'abc'"),
+        ('train_cfg.max_epochs=1.5', 'expected a whole number, as the 10 that it replaces, not 1.5'),
+        ('train_cfg.max_epochs=True', 'expected a whole number'),
+        ('train_cfg.max_epochs=', 'expected a whole number'),
+        ('auto_scale_lr.enable=1', 'expected True or False'),
+        ('img_scale=64', 'expected a list'),
+        ('img_scale=a,b', 'expected numbers'),
+        ('model=3', 'expected a list or a dict'),
+        ('param_scheduler.7.end=1', 'is a list of 2, from 0; there is no 7'),
+        ('model.gan_weight.x=1', 'model.gan_weight is 0.1, which has no entries'),
+        ('launcher=pytorch', 'expected as --launcher'),
+        ('model.gan_weight', 'expected an option as KEY=VALUE'),
+        ('split=3', 'split: the config has no such entry'),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_a_sentence(option, said):
+    with pytest.raises(ValueError, match=said):
+        load(option)
+
+
+def test_a_plus_sets_whatever_it_is_told():
+    cfg = load('+train_cfg.max_epochs=1.5', '+mine.too=[a,b]')
+    assert (cfg.train_cfg.max_epochs, cfg.mine.too) == (1.5, ['a', 'b'])
+
+
+@pytest.mark.parametrize('name', [TSGAN, 'tsgan_jd', 'backbone_296', 'regdb/backbone'])
+def test_the_size_of_images_reaches_all_pipelines(name):
+    cfg = load('img_scale=(30,60)', 'crop_size=[60,30]', name=name)
+    loaders = [cfg[part] for part in ('train_dataloader', 'val_dataloader', 'test_dataloader') if cfg.get(part)]
+    for pipeline in [loader.dataset.pipeline for loader in loaders] + [cfg.train_pipeline, cfg.test_pipeline]:
+        sizes = [
+            step.get('scale', step.get('crop_size')) for step in pipeline if step.type.endswith(('Resize', 'Crop'))
+        ]
+        assert sizes in ([(30, 60)], [(30, 60), (60, 30)])
+
+
+def test_sizes_that_are_equal_are_told_apart():
+    cfg = load('crop_size=(9,8)', name='rivals/one_stream')
+    assert {step.type: step for step in cfg.train_dataloader.dataset.pipeline}['Resize'].scale == cfg.img_scale
+    assert entry(cfg, 'train_dataloader.dataset.pipeline.2.crop_size') == (9, 8)
+
+
+@pytest.mark.parametrize(
+    ('option', 'instead'),
+    [
+        ('student.head.bn_neck=False', 'model.reid.head.bn_neck'),
+        (
+            'gan_optim.optimizer.lr=1',
+            'optim_wrapper.generators.optimizer.lr, optim_wrapper.discriminators.optimizer.lr',
+        ),
+        ('train_pipeline.1.scale=1', 'train_dataloader.dataset.pipeline.1.scale'),
+    ],
+)
+def test_a_variable_whose_copies_lie_elsewhere_is_refused_with_what_to_set_instead(option, instead):
+    with pytest.raises(ValueError, match=f'set {instead} instead'):
+        load(option)
+
+
+def test_a_variable_that_no_entry_has_any_more_is_refused():
+    with pytest.raises(ValueError, match='img_scale: no entry of the config has its value'):
+        load('img_scale=(1,2)', name='rivals/align_gan')
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (
+            'model = dict(gan_wieght=1)',
+            'model.gan_wieght: TSGAN takes no such argument; did you mean model.gan_weight?',
+        ),
+        ("model = dict(loss_cyc=dict(type='Cycle'))", "model.loss_cyc.type: no 'Cycle' is registered"),
+        ("default_hooks = dict(a=dict(type='EpochSeedHook', b=1))", 'default_hooks.a.b: EpochSeedHook takes no such'),
+    ],
+)
+def test_a_config_file_with_what_its_classes_do_not_take_is_refused(tmp_path, change, said):
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{CONFIGS}/{TSGAN}.py'\n{change}\n")
+    with pytest.raises(ValueError) as error:
+        load_config(str(tmp_path / 'mine.py'))
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=str)
+def test_every_config_is_of_what_its_classes_take(path):
+    if '_base_' not in path.parts:
+        load_config(str(path))
+
+
+def test_loading_processes_are_a_ranks_share_of_the_cores_but_for_an_option(monkeypatch):
+    monkeypatch.setattr(options.os, 'sched_getaffinity', lambda _: range(6), raising=False)
+    workers = {ranks: [] for ranks in (1, 2, 4, 12)}
+    for ranks in workers:
+        monkeypatch.setenv('LOCAL_WORLD_SIZE', str(ranks))
+        workers[ranks] = load(name='tsgan_jd').train_dataloader.num_workers
+    assert workers == {1: 4, 2: 3, 4: 1, 12: 1}
+    assert load('train_dataloader.num_workers=9').train_dataloader.num_workers == 9
+
+
+def test_options_that_another_config_takes_are_picked_out():
+    given = ['data_root=x', 'model.gan_weight=1', 'model.reid.head.bn_neck=True', 'optim_wrapper.generators.type=X']
+    cfg = Config.fromfile(CONFIGS / 'synthetic/backbone.py')
+    assert options.taken_options(given, cfg) == [given[0], given[2]]
+    assert cfg.data_root == 'data/synthetic'

@@ -1,0 +1,30 @@
+"""What dist_train.sh and dist_test.sh start processes with: torchrun, whose own tracebacks say nothing of a training.
+
+``python tools/dist_run.py [torchrun's arguments] SCRIPT [its arguments]``; each process says itself why it ends.
+"""
+
+import logging
+import sys
+
+from torch.distributed import run
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+
+def main() -> None:
+    logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
+    try:
+        run.main()
+    except SignalException as stopped:
+        sys.exit(128 + stopped.sigval)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ChildFailedError as failed:
+        rank, failure = failed.get_first_failure()
+        if failure.exitcode < 0:  # it could not say anything
+            print(f'rank {rank} was ended by signal {-failure.exitcode}', file=sys.stderr)
+        sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
+
+
+if __name__ == '__main__':
+    main()

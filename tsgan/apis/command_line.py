@@ -1,0 +1,65 @@
+"""How a command line ends: done, with one sentence on what is wrong with its input, or stopped."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import tsgan
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM has come; ``args[0]`` is its number."""
+
+
+def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'stopped') -> None:
+    """Run a command line.
+
+    What this package refuses is one sentence on stderr, and exit code 1; so is a file that cannot be read or written.
+    Any other error is none of the input, and keeps its traceback. SIGINT and SIGTERM end in ``when_stopped()``, with
+    exit code 130 or 143. Of several ranks, the first one says it.
+    """
+    parent = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() != parent:  # a process that loads data; it says nothing
+            os._exit(0)
+        for name in (signal.SIGINT, signal.SIGTERM):  # a launcher sends them once more
+            signal.signal(name, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+    first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+    try:
+        main()
+    except Stopped as stopped:
+        if first:
+            print(when_stopped(), file=sys.stderr, flush=True)
+        sys.exit(128 + stopped.args[0])
+    except Exception as error:
+        sentence = refusal(error)
+        if sentence is None:
+            raise
+        sys.exit(f'error: {sentence}')
+
+
+def refusal(error: BaseException) -> str | None:
+    """The sentence of an error that is about the input; None of one that nobody has foreseen.
+
+    Such a one this package raises itself, in a line of its own; MMEngine, which builds the parts, may have wrapped it.
+    """
+    package = str(Path(tsgan.__file__).parent)
+    cause = error
+    while cause is not None:
+        last = traceback.extract_tb(cause.__traceback__)[-1:]
+        if last and (last[0].line or '').startswith('raise ') and ours(last[0].filename, package):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return str(error) if isinstance(error, OSError) else None
+
+
+def ours(file: str, package: str) -> bool:
+    return file.startswith(package + os.sep) or file == getattr(sys.modules['__main__'], '__file__', None)
