@@ -6,6 +6,7 @@ Python loop over the queries, in which precision is a list comprehension over th
 NumPy there too.
 """
 
+import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,7 @@ def evaluate_one_by_one(
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     table = make_table(dim=2048)
     with tempfile.TemporaryDirectory() as folder:
         write_permutations(Path(folder, 'rand_perm_cam.mat'), table)

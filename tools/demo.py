@@ -5,6 +5,7 @@ re-ranking. Results come to lie in ``work_dirs/demo``. What is there from an ear
 training goes on after its last finished epoch.
 """
 
+import argparse
 import json
 import re
 import shutil
@@ -100,6 +101,7 @@ def table(results: dict[str, dict]) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     start = time.time()
     (ROOT / OUT).mkdir(parents=True, exist_ok=True)
     log = ROOT / OUT / 'demo.log'

@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import sys
 
 from torch.distributed import run
@@ -12,9 +13,13 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 
 def main() -> None:
-    logging.getLogger('torch.distributed.elastic').setLevel(logging.CRITICAL)
+    for name in logging.root.manager.loggerDict:
+        if name.startswith('torch.distributed.elastic'):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):  # as torch and MMEngine set them, with a warning each
+        os.environ.setdefault(name, '1')
     try:
-        run.main()
+        run.run(run.parse_args(None))
     except SignalException as stopped:
         sys.exit(128 + stopped.sigval)
     except KeyboardInterrupt:

@@ -3,8 +3,10 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from difflib import SequenceMatcher, get_close_matches
 from functools import cache
+from io import StringIO
 
 from mmengine import registry as root
 from mmengine.config import Config
@@ -43,6 +45,8 @@ UNTYPED = {
 @cache
 def registries() -> tuple[Registry, ...]:
     """MMEngine's registries as the scope ``tsgan`` sees them."""
+    with redirect_stdout(StringIO()):  # it prints what it could not import, and nobody asked for
+        import mmpretrain.datasets  # noqa: F401
     roots = [r for name, r in vars(root).items() if isinstance(r, Registry) and name != 'INFERENCERS']
     return tuple(r.children.get('tsgan', r) for r in roots)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
+    warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     try:
         main()

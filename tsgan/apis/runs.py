@@ -12,6 +12,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from tsgan.checkpoints import config_of, find_checkpoint, meta_of, noted_checkpoint, weights_of
 from tsgan.datasets import check_images
+from tsgan.engine import QuietRunner
 from tsgan.registry import DATASETS, MODELS
 
 from .arguments import LOADERS
@@ -132,7 +133,7 @@ def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Ru
         if not dist.is_initialized():
             dist.init_process_group('gloo')
         cfg.model_wrapper_cfg.device_ids = None
-    return Runner.from_cfg(cfg)
+    return QuietRunner.from_cfg(cfg)
 
 
 def check_data(cfg: Config) -> None:

@@ -2,6 +2,7 @@ from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
 from .finite_loss_hook import FiniteLossHook
 from .hooks import AlternatingPhasesHook, EpochSeedHook, FitMetricHook, GradientNormHook, IdentityCountHook
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
+from .quiet_runner import QuietRunner
 
 __all__ = [
     'AlternatingPhasesHook',
@@ -11,6 +12,7 @@ __all__ = [
     'GradientNormHook',
     'IdentityCountHook',
     'PerModuleOptimWrapperConstructor',
+    'QuietRunner',
     'ResumeHook',
     'TrainedIdentitiesHook',
 ]

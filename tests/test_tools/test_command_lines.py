@@ -1,0 +1,155 @@
+"""How command lines begin and end, in this process where that is possible."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tsgan.apis import command_line
+
+REPO = Path(__file__).parents[2]
+SCRIPTS = sorted(REPO.glob('tools/**/*.py')) + sorted(
+    set(REPO.glob('benchmarks/*.py')) - {REPO / 'benchmarks/common.py'}
+)
+
+
+def start(monkeypatch, script, *arguments):
+    """Run a script as `python script arguments`, in this process; its exit code."""
+    monkeypatch.setattr(sys, 'argv', [str(script), *map(str, arguments)])
+    monkeypatch.syspath_prepend(str(Path(script).parent))
+    monkeypatch.setattr(command_line.signal, 'signal', lambda *_: None)  # the tests' own handlers stay
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(script), run_name='__main__')
+    return stop.value.code
+
+
+@pytest.mark.parametrize('script', SCRIPTS, ids=lambda script: script.name)
+def test_help_is_all_that_it_gives(script, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ('Popen', 'run'):
+        monkeypatch.setattr(subprocess, name, None)  # nothing is begun
+    assert start(monkeypatch, script, '--help') == 0
+    assert 'usage: ' in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('script', SCRIPTS, ids=lambda script: script.name)
+def test_an_unknown_argument_is_refused(script, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, 'Popen', None)
+    assert start(monkeypatch, script, '--no-such-thing') == 2
+    assert 'usage: ' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+CONFIG = REPO / 'configs/synthetic/backbone.py'
+
+
+@pytest.mark.parametrize(
+    ('tool', 'arguments', 'said'),
+    [
+        ('train', ['nothing.py'], 'error: no config file at nothing.py.'),
+        (
+            'train',
+            [CONFIG, '--cfg-options', 'model.gan_wieght=1'],
+            'error: model.gan_wieght: model (ReIDBaseline) has no',
+        ),
+        ('train', [CONFIG, '--cfg-options', 'randomness.seed=x'], 'error: randomness.seed: expected a number'),
+        ('train', [CONFIG, '--cfg-options', 'data_root=a b'], 'error: a b is no folder'),
+        ('test', [CONFIG, 'x.pth'], 'error: no checkpoint at x.pth'),
+        ('test', [CONFIG, CONFIG, '--cfg-options', 'load_from=a'], 'error: load_from: '),
+    ],
+)
+def test_bad_input_is_one_sentence(tool, arguments, said, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    if 'data_root=a b' in arguments:
+        arguments = [*arguments, 'model.reid.encoder.checkpoint=None']
+    end = start(monkeypatch, REPO / f'tools/{tool}.py', *arguments)
+    assert end.startswith(said) and '\n' not in end
+
+
+def refuse():
+    raise FloatingPointError('reid/loss is nan')
+
+
+def fail():
+    return torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+
+def wrap():  # as MMEngine's registry does
+    try:
+        refuse()
+    except FloatingPointError as error:
+        raise RuntimeError('class X in x.py: ...') from error
+
+
+def test_what_the_package_refuses_is_its_sentence_and_other_errors_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(command_line.signal, 'signal', lambda *_: None)
+    monkeypatch.setattr(command_line, 'ours', lambda file, package: file == __file__)
+    for refused in (refuse, wrap):
+        with pytest.raises(SystemExit, match='error: reid/loss is nan|error: class X'):
+            command_line.run(refused)
+    with pytest.raises(RuntimeError, match='shapes'):
+        command_line.run(fail)
+    with pytest.raises(ZeroDivisionError):
+        command_line.run(lambda: 1 / 0)
+    with pytest.raises(SystemExit, match='error: .*nothing'):
+        command_line.run(lambda: open('nothing'))  # noqa: SIM115
+
+
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_in_a_sentence_with_its_exit_code(number, code, capsys):
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as stop:
+            command_line.run(lambda: [os.kill(os.getpid(), number), time.sleep(5)], lambda: 'stopped after epoch 3')
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+    assert stop.value.code == code and capsys.readouterr().err == 'stopped after epoch 3\n'
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_with_one_line_and_leave_nobody(workshop, tmp_path, free_port, stop_training):
+    end = stop_training(tmp_path, ranks=2)
+    assert end.code == 130 and 'Traceback' not in end.text
+    assert end.text.splitlines()[-1] == 'stopped after epoch 1; go on with --resume'
+    assert end.text.count('stopped after') == 1
+    with pytest.raises(ProcessLookupError):
+        for _ in range(300):
+            os.killpg(end.pid, 0)
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def stop_training(workshop):
+    """Trains backbone.py until its second epoch, and interrupts it."""
+
+    def start(work_dir, ranks):
+        from conftest import EPOCH, STUDENT
+
+        options = [*EPOCH, *STUDENT, 'train_cfg.max_epochs=1000', 'model.reid.encoder.checkpoint=None']
+        command = ['bash', REPO / 'tools/dist_train.sh', REPO / 'configs/synthetic/backbone.py', str(ranks)]
+        bin_dir = str(Path(sys.executable).parent)
+        env = dict(os.environ, CUDA_VISIBLE_DEVICES='', PATH=bin_dir + os.pathsep + os.environ['PATH'])
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            [*command, '--work-dir', work_dir, '--cfg-options', *options], cwd=workshop, env=env, **pipes
+        )
+        text = ''
+        for line in process.stdout:
+            text += line
+            if 'Epoch(train)' in line and '[2]' in line:
+                os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+                break
+        rest, _ = process.communicate(timeout=60)
+        return SimpleNamespace(text=text + rest, code=process.returncode, pid=process.pid)
+
+    return start
