@@ -138,4 +138,4 @@ def test_a_config_of_another_number_of_identities_is_refused_in_one_sentence(pre
 
 def test_amp_without_a_gpu_is_refused_in_one_sentence(train, tmp_path):
     done = train('tsgan_jd', '--amp', '--work-dir', tmp_path, fails=True)
-    assert done.error == 'RuntimeError: --amp needs a GPU, and torch sees none: train without it.'
+    assert done.error == 'error: --amp needs a GPU, and torch sees none: train without it.'
