@@ -3,7 +3,8 @@
 data_root = 'data/SYSU-MM01'
 
 # A config that inherits from this one and wants another size writes `train_pipeline` and `test_pipeline` anew: MMEngine
-# evaluates a base file before it merges the differences.
+# evaluates a base file before it merges the differences. `--cfg-options img_scale=(64,128) crop_size=(128,64)` reaches
+# all pipelines.
 img_scale = (128, 256)  # width, height of the network's input, as mmcv's Resize has it
 crop_size = (256, 128)  # height, width of the same, as mmpretrain's RandomCrop has it
 
@@ -24,7 +25,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=64,  # images of one GPU: 8 identities x 4 pairs x 2 modalities
-    num_workers=4,
+    num_workers=4,  # and no more than this process has cores, unless --cfg-options says so
     persistent_workers=False,  # workers that live on keep their RNG state, which --resume cannot restore
     dataset=dict(type='SYSUMM01', data_root=data_root, split='train+val', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
