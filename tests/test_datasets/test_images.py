@@ -5,7 +5,8 @@ import pytest
 from mmengine.registry import DefaultScope
 from PIL import Image
 
-from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images, read_image
+from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
+from tsgan.images import read_image
 
 RNG = np.random.default_rng(0)
 GRAY, COLOUR = RNG.integers(0, 256, (16, 8), dtype=np.uint8), RNG.integers(0, 256, (16, 8, 3), dtype=np.uint8)

@@ -162,11 +162,11 @@ def evaluated(runner, tmp_path):
     def exclude(table, query, gallery):
         return (table.camids[query] == 3)[:, None] & (table.camids[gallery] == 2)
 
-    def make(exclude=exclude, normalize=True, **changes):
+    def make(exclude=exclude, normalize=True, dataset_meta=None, **changes):
         setting = SimpleNamespace(trials=[(np.arange(2), np.arange(2, 8))], exclude=exclude)
         protocol = SimpleNamespace(settings=lambda table: {'first': setting})
         last = SimpleNamespace(features=replace(features, **changes))
-        metric = SimpleNamespace(protocol=protocol, normalize=normalize, last=last)
+        metric = SimpleNamespace(protocol=protocol, normalize=normalize, last=last, dataset_meta=dataset_meta)
         runner.val_evaluator = runner.test_evaluator = SimpleNamespace(metrics=[object(), metric])
         return runner
 
@@ -185,6 +185,17 @@ def drawn(tmp_path, rows, ranks):
         ranked = [(int(image[y + 50, x + 50, 0]), tuple(int(c) for c in image[y + 50, x])) for x in xs]
         found.append((int(image[y + 50, GAP + 50, 0]), ranked))
     return dict(found)
+
+
+def test_images_of_more_than_eight_bits_are_drawn_by_the_range_of_the_data_set(evaluated, tmp_path):
+    paths = []
+    for row, value in enumerate(GRAY[:2]):  # the queries, infrared
+        paths.append(str(tmp_path / f'{row}.png'))
+        cv2.imwrite(paths[-1], np.full((10, 5), 7552 + 2 * value, np.uint16))
+    plain = evaluated().val_evaluator.metrics[1].last.features.paths
+    runner = evaluated(paths=[*paths, *plain[2:]], dataset_meta={'value_range': {'ir': (7552, 7552 + 2 * 255)}})
+    RankedListHook().after_test_epoch(runner, {})
+    assert list(drawn(tmp_path, rows=2, ranks=5)) == GRAY[:2]
 
 
 @pytest.mark.parametrize(('event', 'step'), [('after_val_epoch', 3), ('after_test_epoch', 0)])

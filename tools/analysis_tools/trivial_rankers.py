@@ -11,8 +11,9 @@ import sys
 import cv2
 import numpy as np
 
-from tsgan.datasets import SYSUMM01, read_image
+from tsgan.datasets import SYSUMM01
 from tsgan.evaluation import FeatureTable, SingleModalityProtocol, SYSUMM01Protocol, evaluate
+from tsgan.images import read_image
 
 STRIPES = 6
 GRAY_BINS = 16

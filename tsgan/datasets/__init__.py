@@ -1,6 +1,5 @@
 from tsgan.datasets.checks import check_images
 from tsgan.datasets.image_folder import ImageFolderReID
-from tsgan.datasets.images import image_error, read_image
 from tsgan.datasets.llcm import LLCM
 from tsgan.datasets.regdb import RegDB
 from tsgan.datasets.reid_dataset import ReIDDataset
@@ -17,7 +16,5 @@ __all__ = [
     'RegDB',
     'SYSUMM01',
     'check_images',
-    'image_error',
-    'read_image',
     'seed_worker',
 ]

@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.logging import print_log
 from rich.progress import track
 
-from tsgan.datasets.images import decode_completely, in_words, is_deep, to_uint8
 from tsgan.datasets.reid_dataset import ReIDDataset
+from tsgan.images import decode_completely, in_words, is_deep, to_uint8
 
 FEW_LEVELS = 16  # of 256: an image of more values that keeps fewer has lost most of what was in it
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from tsgan.datasets.images import any_deep, common_range, evenly, image_error
+from tsgan.images import any_deep, common_range, evenly, image_error
 
 MODALITIES = ('rgb', 'ir')
 

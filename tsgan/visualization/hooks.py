@@ -4,17 +4,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-import mmcv
 import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from tsgan.evaluation import FeatureTable, Setting
+from tsgan.images import read_image
 from tsgan.registry import HOOKS
-from tsgan.structures import unwrapped
+from tsgan.structures import evaluating, unwrapped
 from tsgan.visualization.grids import ranked_list, translation_grid
 
 
@@ -65,7 +65,7 @@ class TranslationGridHook(Hook):
         rgb, ir = images.chunk(2)
         # Past a distributed wrapper, whose forward may wait for ranks that draw nothing.
         generators = unwrapped(model.generators)
-        with torch.no_grad(), _evaluating(generators):
+        with torch.no_grad(), evaluating(generators):
             made = generators(rgb, ir)
         grid = translation_grid(
             real_rgb=_as_uint8(rgb),
@@ -118,8 +118,10 @@ class RankedListHook(Hook):
         queries, ranked, distances = self._rank(features, setting, metric.normalize)
         identities, cameras = _identity_names(features), _camera_names(features)
 
+        ranges = (metric.dataset_meta or {}).get('value_range', {})  # of modalities with more than eight bits
+
         def images(rows: np.ndarray) -> list[np.ndarray]:
-            return [_read(features.paths[row]) for row in rows]
+            return [read_image(features.paths[i], ranges.get(features.modalities[i]), 'rgb') for i in rows]
 
         def caption(row: int) -> str:
             return f'{identities[features.pids[row]]}\n{cameras[row]}'
@@ -170,11 +172,6 @@ class RankedListHook(Hook):
         return query, ranked, [np.sqrt(row[keep].clip(0)) for row, keep in zip(best, shown, strict=True)]
 
 
-def _read(path: str) -> np.ndarray:
-    """An image as it is drawn, RGB, uint8, (h, w, 3)."""
-    return mmcv.imread(path, channel_order='rgb')
-
-
 def _identity_names(features: FeatureTable) -> dict[int, str]:
     """By pid the name of the folder of its images, which is what people call it; 'id 7' where folders are shared."""
     folders, owners = {}, {}
@@ -208,18 +205,6 @@ def _publish(runner: Runner, name: str, image: np.ndarray, step: int) -> None:
     path = osp.join(runner.work_dir, f'{name}.jpg')
     if not cv2.imwrite(path, cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
         raise OSError(f'{path} could not be written.')
-
-
-@contextmanager
-def _evaluating(module: nn.Module):
-    """Evaluation mode inside, and every submodule's own mode after it."""
-    modes = [(child, child.training) for child in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for child, training in modes:
-            child.training = training
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 from mmcv.transforms import BaseTransform
 
-from tsgan.datasets.images import read_image
+from tsgan.images import read_image
 from tsgan.registry import TRANSFORMS
 
 
