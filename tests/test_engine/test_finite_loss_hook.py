@@ -6,6 +6,8 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from mmengine.hooks import CheckpointHook, LoggerHook
+from mmengine.runner.priority import get_priority
 
 from tsgan.engine import FiniteLossHook
 from tsgan.registry import HOOKS
@@ -53,10 +55,13 @@ def test_weights_that_are_not_finite_stop_it_before_the_epoch_is_saved(runner, n
         hook.after_train_epoch(runner)
 
 
-def test_it_comes_before_what_logs_and_saves(runner):
-    from mmengine.hooks import CheckpointHook, LoggerHook
-    from mmengine.runner.priority import get_priority
+def test_a_model_without_losses_and_weights_goes_on(runner):
+    hook, runner.model = FiniteLossHook(), torch.nn.Identity()
+    hook.after_train_iter(runner, 0, outputs={})
+    hook.after_train_epoch(runner)
 
+
+def test_it_comes_before_what_logs_and_saves():
     assert get_priority(FiniteLossHook.priority) < min(get_priority(h.priority) for h in (CheckpointHook, LoggerHook))
 
 

@@ -25,7 +25,9 @@ class FiniteLossHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        values = torch.stack([torch.as_tensor(value).detach().float().mean() for value in (outputs or {}).values()])
+        if not outputs:  # of a model without losses
+            return
+        values = torch.stack([torch.as_tensor(value).detach().float().mean() for value in outputs.values()])
         broken = ~values.isfinite()
         anywhere = broken.any().int()
         all_reduce(anywhere, 'max')
@@ -40,6 +42,8 @@ class FiniteLossHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         # the last iteration's loss may have been finite, and its gradient not
         tensors = {name: t for name, t in unwrapped(runner.model).state_dict().items() if t.is_floating_point()}
+        if not tensors:
+            return
         finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()])
         anywhere = (~finite).any().int()
         all_reduce(anywhere, 'max')
