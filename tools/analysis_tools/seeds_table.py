@@ -64,7 +64,7 @@ def main() -> None:
     if args.losses:
         for row in sorted(runs):
             scalars = read_scalars(args.seeds, row, last=3)
-            terms = [name for name in (scalars[0] if scalars else {}) if name.startswith('reid/loss_')]
+            terms = [name for name in (scalars[0] if scalars else {}) if '/loss_' in name]
             if terms:
                 print(f'\n{row}\n\n| term | value | gradient norm |\n|---|---|---|')
             for name in terms:
