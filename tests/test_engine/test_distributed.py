@@ -110,6 +110,19 @@ def worker(rank, folder):
         return wrap(copy.deepcopy(job['model'])).eval()
 
     found = dict(gradients=gradients_of_a_step(model(), batches[0]))
+    image_alone = model()
+    image_alone.module.adv_through_reid = False
+    found['image_alone'] = gradients_of_a_step(image_alone, batches[0])
+    batch_stats = model().train()
+    batch_stats.module.adv_map_stats = 'batch'
+    before = copy.deepcopy(dict(batch_stats.module.reid.named_buffers()))
+    batch_stats.module.phases = ('generators',)
+    found['batch_stats'] = gradients_of_a_step(batch_stats, batches[0])
+    now = dict(batch_stats.module.reid.named_buffers())
+    found['buffers_stay'] = all(torch.equal(now[name], buffer) for name, buffer in before.items())
+    found['student_waits'] = all(p.grad is None or not p.grad.any() for p in batch_stats.module.reid.parameters())
+    batch_stats.module.phases = PHASES
+    found['with_batch_stats'] = steps(batch_stats, batches)
     with own_mining_only():
         found['own_mining'] = gradients_of_a_step(model(), batches[0])
     found['training'] = steps(model().train(), batches)
@@ -177,7 +190,28 @@ def test_the_triplet_is_mined_over_all_ranks(ranks, job):
     assert distance(ranks[0]['own_mining']['reid'], expected) > 1e-2  # where each rank mined its own images only
 
 
-@pytest.mark.parametrize('case', ['training', 'accumulating', 'measuring', 'waiting'])
+def test_the_gradient_of_eq_1_goes_through_the_wrapped_student_where_asked(ranks, job):
+    job['model'].adv_through_reid = False
+    expected = gradients_of_a_step(job['model'].eval(), job['batches'][0])['generators']
+    for rank in ranks:
+        assert distance(rank['image_alone']['generators'], expected) < 1e-4
+        assert distance(rank['gradients']['generators'], expected) > 1e-3
+
+
+def test_batch_statistics_for_eq_1_are_those_of_each_ranks_share_and_do_not_move_the_wrapped_student(ranks, job):
+    alone = []
+    for i, rank in enumerate(ranks):
+        model = copy.deepcopy(job['model']).train()
+        model.adv_map_stats, model.phases = 'batch', ('generators',)
+        alone.append(gradients_of_a_step(model, share(job['batches'][0], i))['generators'])
+        assert rank['buffers_stay'] and rank['student_waits']
+    assert distance(alone[0], alone[1]) > 1e-2
+    for rank in ranks:
+        assert distance(rank['batch_stats']['generators'], sum(alone) / RANKS) < 1e-4
+        assert distance(rank['gradients']['generators'], sum(alone) / RANKS) > 1e-3  # with running statistics
+
+
+@pytest.mark.parametrize('case', ['training', 'with_batch_stats', 'accumulating', 'measuring', 'waiting'])
 def test_ranks_hold_equal_parameters_after_every_step(ranks, case):
     first, second = (rank[case] for rank in ranks)
     assert torch.equal(first, second)

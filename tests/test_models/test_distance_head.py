@@ -74,6 +74,7 @@ def test_the_feature_compared_at_test_is_what_the_centres_are_compared_with():
     feature, logits = with_centres(module := head(bn_neck=True))(vectors)
     assert torch.allclose(feature, (vectors - vectors.mean(0)) / vectors.std(0, correction=0), atol=1e-4)
     assert torch.allclose(logits, -((feature[:, None] - module.classifier.centres) ** 2).sum(2), rtol=1e-4)
+    assert head(bn_neck=True, neck_feat='before')(vectors)[0] is vectors
 
 
 @pytest.mark.parametrize('with_triplet', [False, True])

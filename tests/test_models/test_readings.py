@@ -8,6 +8,7 @@ from module_states import moved, state
 
 from tsgan.models.gan import same_index_pairs
 from tsgan.models.reid import map_channels
+from tsgan.registry import MODELS
 
 B = 4
 
@@ -162,18 +163,42 @@ def test_to_look_at_an_encoders_maps_leaves_it_as_it_was(make_tsgan):
     assert not moved(before, encoder) and [m.training for m in encoder.modules()] == modes
 
 
+SWIN = dict(  # its windows of 7 x 7 do not fit into the maps of a small image
+    type='mmpretrain.SwinTransformer',
+    arch=dict(embed_dims=16, depths=[1] * 4, num_heads=[1] * 4),
+    drop_path_rate=0.0,
+    out_indices=(2, 3),
+)
+TOKENS = dict(
+    type='mmpretrain.VisionTransformer',
+    arch=dict(embed_dims=16, num_layers=2, num_heads=1, feedforward_channels=32),
+    out_indices=(0, 1),
+    out_type='raw',
+)
+
+
+@pytest.mark.parametrize('backbone', [SWIN, TOKENS], ids=lambda cfg: cfg['type'])
+def test_an_encoder_whose_maps_cannot_be_looked_at_is_taken_at_its_word(backbone, make_tsgan):
+    encoder = dict(type='Encoder', backbone=backbone)
+    head = dict(type='ReIDHead', num_classes=6, in_channels=128)
+    model = make_tsgan(reid=dict(type='ReIDNet', encoder=encoder, head=head)).eval()
+    assert map_channels(model.reid.encoder) is None
+    if backbone is SWIN:
+        assert model.reid(torch.rand(1, 3, 224, 224)).vector.shape == (1, 128)
+
+
 def test_test_features_come_from_before_or_after_the_neck(make_tsgan):
     for neck_feat in ('after', 'before'):
         reid = make_tsgan().eval().reid
+        reid.head = MODELS.build(
+            dict(type='ReIDHead', num_classes=6, in_channels=128, bn_neck=True, neck_feat=neck_feat)
+        ).eval()
         reid.head.neck.running_mean.add_(1)
-        reid.head.neck_feat = neck_feat
         output = reid(torch.rand(2, 3, 64, 32))
         normed = reid.head.neck(output.vector)
         assert torch.equal(output.feature, output.vector if neck_feat == 'before' else normed)
         assert torch.equal(output.logits, reid.head.classifier(normed))  # the classifier sees the neck's in any case
         assert not torch.equal(normed, output.vector)
     cfg = dict(type='ReIDHead', num_classes=6, in_channels=16, neck_feat='behind')
-    from tsgan.registry import MODELS
-
     with pytest.raises(ValueError, match="neck_feat of ReIDHead is 'after' or 'before', not 'behind'"):
         MODELS.build(cfg)

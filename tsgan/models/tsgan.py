@@ -95,19 +95,19 @@ class TSGAN(ReIDBaseline):
 
     def check_maps(self) -> None:
         """Raises ValueError when the discriminator or the teacher does not fit the student's maps."""
-        student = dict(zip(('mid_map', 'final_map'), map_channels(self.reid.encoder), strict=True))
-        teacher = map_channels(self.teacher.encoder)[0]
-        if teacher != student['mid_map']:
+        student, teacher = map_channels(self.reid.encoder), map_channels(self.teacher.encoder)
+        if student and teacher and teacher[0] != student[0]:
             raise ValueError(
-                f"the teacher's map has {teacher} channels, and the student's middle map has {student['mid_map']}: "
+                f"the teacher's map has {teacher[0]} channels, and the student's middle map has {student[0]}: "
                 'give model.teacher.encoder.backbone the stages that the student has up to there.'
             )
-        self.discriminators.check_maps(student[self.map_field])
+        if student:
+            self.discriminators.check_maps(student[0 if self.map_field == 'mid_map' else -1])
 
     def check_batch(self, data_samples: list[DataSample]) -> None:
         """A batch of the pair sampler, with two identities where there are to be pairs of two."""
         check_pairs('TSGAN', data_samples)
-        if self.wrong_identity_pairs:
+        if self.joint and self.wrong_identity_pairs:
             check_two_identities('TSGAN', data_samples[: len(data_samples) // 2])
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> PairStep:

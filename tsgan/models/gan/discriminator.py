@@ -108,7 +108,7 @@ class JointDiscriminator(BaseModule):
         """Judge pairs of an image and a map; each image and each map is encoded once, however many pairs it is in.
 
         Args:
-            images (Tensor): (N, 3, H, W) in [-1, 1], at least 32 x 32.
+            images (Tensor): (N, 3, H, W) in [-1, 1], at least 32 x 32; with ``wide_end``, 64 on one side.
             maps (Tensor): (M, C, h, w).
             pairs (Tensor): Indices into images and maps, (P, 2).
 

@@ -23,12 +23,12 @@ class ReIDNet(BaseModule):
     def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.encoder = MODELS.build(encoder)
-        found = map_channels(self.encoder)[-1]
-        if head['in_channels'] != found:
+        found = map_channels(self.encoder)
+        if found and head['in_channels'] != found[-1]:
             raise ValueError(
-                f'the last map of {type(self.encoder.backbone).__name__} has {found} channels, but '
+                f'the last map of {type(self.encoder.backbone).__name__} has {found[-1]} channels, but '
                 f'model.reid.head.in_channels is {head["in_channels"]}: set it, in the config or with `--cfg-options '
-                f'model.reid.head.in_channels={found}`.'
+                f'model.reid.head.in_channels={found[-1]}`.'
             )
         self.head = MODELS.build(head)
 
@@ -48,8 +48,15 @@ class ReIDNet(BaseModule):
 
 
 @torch.no_grad()
-def map_channels(encoder: nn.Module) -> list[int]:
-    """Channels of each of an encoder's maps, by having it look at one small image."""
-    with evaluating(encoder):
-        maps = encoder(torch.zeros(1, 3, 64, 64), torch.tensor([True]))
-    return [m.shape[1] for m in maps]
+def map_channels(encoder: nn.Module) -> list[int] | None:
+    """Channels of each of an encoder's maps, by having it look at one small image.
+
+    None where it takes no such image (windows, or a size of its own) or gives something else than maps (tokens): then
+    the first batch shows whether what reads them fits.
+    """
+    try:
+        with evaluating(encoder):
+            maps = encoder(torch.zeros(1, 3, 64, 64), torch.tensor([True]))
+    except (AssertionError, RuntimeError, ValueError):  # as backbones refuse a size
+        return None
+    return [m.shape[1] for m in maps] if all(m.dim() == 4 for m in maps) else None

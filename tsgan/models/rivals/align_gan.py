@@ -83,7 +83,9 @@ class AlignGAN(ReIDBaseline):
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
         self.warmup_discriminators = MODELS.build(warmup_discriminators)
-        self.discriminators.check_maps(map_channels(self.reid.encoder)[-1])
+        maps = map_channels(self.reid.encoder)
+        if maps:
+            self.discriminators.check_maps(maps[-1])
         self.loss_adv = MODELS.build(loss_adv)
         self.loss_cyc = MODELS.build(loss_cyc)
         self.loss_idt = MODELS.build(loss_idt)
