@@ -195,7 +195,7 @@ def test_the_gradient_of_eq_1_goes_through_the_wrapped_student_where_asked(ranks
     expected = gradients_of_a_step(job['model'].eval(), job['batches'][0])['generators']
     for rank in ranks:
         assert distance(rank['image_alone']['generators'], expected) < 1e-4
-        assert distance(rank['gradients']['generators'], expected) > 1e-3
+        assert distance(rank['gradients']['generators'], expected) > 3e-4  # a small part: most of it is the cycle's
 
 
 def test_batch_statistics_for_eq_1_are_those_of_each_ranks_share_and_do_not_move_the_wrapped_student(ranks, job):
