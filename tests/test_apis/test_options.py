@@ -80,6 +80,9 @@ def test_a_new_hook_takes_its_arguments_in_any_order_of_the_options():
         ('data_root', '[a],(b) ', '[a],(b) '),
         ('load_from', 'a,b c', 'a,b c'),
         ('load_from', '[a b', '[a b'),
+        ('load_from', '1e-3', '1e-3'),  # None so far, and text alone by the class that takes it
+        ('work_dir', '0.5', '0.5'),  # not in the config
+        ('model.reid.encoder.checkpoint', '1', '1'),
         ('optim_wrapper.reid.optimizer.lr', '1e-3', 0.001),
         ('optim_wrapper.reid.optimizer.weight_decay', '-1', -1),
         ('optim_wrapper.generators.optimizer.betas', '0.1,0.2', (0.1, 0.2)),
@@ -105,6 +108,12 @@ def test_values_arrive_as_typed(key, text, value):
         ('train_cfg.max_epochs=True', 'expected a whole number'),
         ('train_cfg.max_epochs=', 'expected a whole number'),
         ('auto_scale_lr.enable=1', 'expected True or False'),
+        ('data_root=None', "expected text, as the 'data/synthetic' that it replaces, not None"),
+        ('train_cfg.max_epochs=None', 'expected a whole number'),
+        ('model=None', 'expected a list or a dict'),
+        ('default_hooks.checkpoint.by_epoch=no', "expected True or False, not 'no'"),  # not in the config
+        ('img_scale=1,2,3', 'expected 2 values'),
+        ('img_scale=None', 'expected a list'),
         ('img_scale=64', 'expected a list'),
         ('img_scale=a,b', 'expected numbers'),
         ('model=3', 'expected a list or a dict'),

@@ -67,13 +67,18 @@ def arguments(key: str, part: dict) -> set[str] | None:
     return {'type', '_scope_'}.union(*(parameters(one) | taken_by_the_builder(one) for one in found))
 
 
-def annotated_as_int(key: str, part: object, name: str | int) -> bool:
-    """Whether the class of a part says that this argument is a whole number."""
-    untyped = {**dict.fromkeys(LOADERS, DataLoader), 'train_cfg': EpochBasedTrainLoop}
+def annotation(key: str, part: object, name: str | int) -> set[str]:
+    """Names of the types that an argument may have, as the class of a part says; none where it says nothing."""
+    untyped = {'': Runner, **dict.fromkeys(LOADERS, DataLoader), 'train_cfg': EpochBasedTrainLoop}
     kind = part.get('type', untyped.get(key)) if isinstance(part, dict) else None
     found = registered(kind) if isinstance(kind, str) else (kind,) if kind else ()
-    annotations = [str(inspect.signature(one).parameters[name].annotation) for one in found if name in parameters(one)]
-    return any(re.search(r'\bint\b', text) and 'float' not in text for text in annotations)
+    types = set()
+    for one in found:
+        argument = inspect.signature(one).parameters.get(name)
+        if argument is not None and argument.annotation is not argument.empty:
+            types |= set(re.findall(r'\w+', str(argument.annotation))) - {'class', 'typing', 'Union'}
+            types |= {'None'} if argument.default is None or 'Optional' in types else set()
+    return types - {'Optional'}
 
 
 def taken_by_the_builder(one: Callable) -> set[str]:

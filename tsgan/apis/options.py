@@ -12,7 +12,7 @@ from mmengine.config import Config, ConfigDict
 from .arguments import (
     LOADERS,
     UNTYPED,
-    annotated_as_int,
+    annotation,
     arguments,
     check_arguments,
     get_close,
@@ -125,11 +125,14 @@ def set_option(cfg: Config, option: str, value: object, is_text: bool = False) -
         node = node[name]
     name = entry(cfg, node, key, len(path), checked, is_new)
     old = node[name] if isinstance(node, list) else node.get(name)
+    types = annotation('.'.join(path), node, name) if checked else set()
+    if checked and old is None:  # the only type that the class takes stands in for it
+        old = {'str': '', 'bool': False, 'int': 0, 'float': 0.0}.get('/'.join(types - {'None'}))
     if is_text:
         value = parse_value(value, old if checked else None)
     if checked:
-        whole = annotated_as_int('.'.join(path), node, name)
-        value = fitting(key, value, old, whole)
+        whole = 'int' in types and 'float' not in types
+        value = fitting(key, value, old, whole, none='None' in types or not types)
     if isinstance(value, dict):
         if isinstance(old, dict) and not value.get('_delete_'):
             for inner in value:
@@ -185,7 +188,8 @@ def set_variable(cfg: Config, key: str, value: object) -> None:
         near = nearest(cfg, key, UNTYPED[''])
         raise NoSuchEntry(f'{key}: the config has no such entry{suggestion(near)}')
     if key in MOVED:
-        value, parts = fitting(key, value, cfg[key]), [cfg.get(part) for part in MOVED[key]]
+        value = fitting(key, value, cfg[key], whole=True, none=False)
+        parts = [cfg.get(part) for part in MOVED[key]]
         move_root(parts, cfg.data_root, value) if key == 'data_root' else set_split(parts, value)
         cfg[key] = value
         return
@@ -202,7 +206,9 @@ def set_variable(cfg: Config, key: str, value: object) -> None:
         raise NoSuchEntry(f'{key}: {name} is a variable of the config file, which nothing reads any more: {instead}.')
     if not entries:
         raise NoSuchEntry(f'{key}: no entry of the config has its value, {old}, any more: set the entries themselves.')
-    value = fitting(key, value, old)
+    value = fitting(key, value, old, none=False)
+    if len(value) != len(old):
+        raise ValueError(f'{key}: expected {len(old)} values, as the {old!r} that it replaces, not {value!r}.')
     names = {last for _, _, last in entries}
     for _, part, last in found:
         if last in names:
@@ -264,20 +270,21 @@ def split_commas(text: str) -> list[str]:
     return items if items[-1].strip() else items[:-1]
 
 
-def fitting(key: str, value: object, old: object, whole: bool = False) -> object:
+def fitting(key: str, value: object, old: object, whole: bool = False, none: bool = True) -> object:
     """The value, as the kind of sequence that it replaces.
 
     Raises:
-        ValueError: Where it is of another type altogether, or no whole number where only ``whole`` ones are taken.
+        ValueError: Where it is of another type altogether, no whole number where only ``whole`` ones are taken, or
+            None where ``none`` is not.
     """
-    if value is None or old is None:
+    if old is None or (value is None and none):
         return value
     both = isinstance(old, (list, tuple)) and isinstance(value, (list, tuple))
     if both and ({kind(v) for v in old} != {'a number'} or {kind(v) for v in value} <= {'a number'}):
         return type(old)(value)
     if both or kind(value) != kind(old) or (whole and isinstance(value, float)):
         expected = 'numbers' if both else 'a whole number' if whole and kind(old) == 'a number' else kind(old)
-        as_now = '' if isinstance(old, dict) else f', as the {old!r} that it replaces'
+        as_now = '' if isinstance(old, dict) or not old else f', as the {old!r} that it replaces'
         raise ValueError(f'{key}: expected {expected}{as_now}, not {value!r}; +{key}=... sets it all the same.')
     return value
 
