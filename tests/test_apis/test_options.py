@@ -89,6 +89,8 @@ def test_a_new_hook_takes_its_arguments_in_any_order_of_the_options():
         ('optim_wrapper.generators.optimizer.betas', '[0.1, 0.2]', (0.1, 0.2)),
         ('auto_scale_lr.enable', 'true', True),
         ('model.reid.encoder.backbone.init_cfg', 'None', None),
+        ('test_evaluator.protocol.modes', 'all,indoor', ('all', 'indoor')),  # not in the config
+        ('test_evaluator.protocol.shots', '[1]', (1,)),
         ('custom_hooks.0.phases', 'generators,reid', ['generators', 'reid']),
         ('custom_hooks.0.phases', '[reid,[a,(b,3)]]', ['reid', ['a', ('b', 3)]]),
         ('custom_hooks.0.phases', '["a b","c,d"]', ['a b', 'c,d']),
@@ -112,6 +114,8 @@ def test_values_arrive_as_typed(key, text, value):
         ('train_cfg.max_epochs=None', 'expected a whole number'),
         ('model=None', 'expected a list or a dict'),
         ('default_hooks.checkpoint.by_epoch=no', "expected True or False, not 'no'"),  # not in the config
+        ('test_evaluator.protocol.shots=1', 'expected a list or a dict, not 1'),
+        ('test_evaluator.protocol.modes=all', 'expected a list or a dict'),
         ('img_scale=1,2,3', 'expected 2 values'),
         ('img_scale=None', 'expected a list'),
         ('img_scale=64', 'expected a list'),

@@ -76,7 +76,10 @@ def annotation(key: str, part: object, name: str | int) -> set[str]:
     for one in found:
         argument = inspect.signature(one).parameters.get(name)
         if argument is not None and argument.annotation is not argument.empty:
-            types |= set(re.findall(r'\w+', str(argument.annotation))) - {'class', 'typing', 'Union'}
+            text = re.sub(
+                r'(Sequence|list|tuple|dict)\[[^\[\]]*\]', r'\1', str(argument.annotation), flags=re.IGNORECASE
+            )
+            types |= set(re.findall(r'\w+', text)) - {'class', 'typing', 'collections', 'abc', 'Union'}
             types |= {'None'} if argument.default is None or 'Optional' in types else set()
     return types - {'Optional'}
 

@@ -23,6 +23,9 @@ from .arguments import (
 # variables that base configs have copied into text and numbers, too: the parts that have them
 MOVED = {'data_root': (*LOADERS, 'val_evaluator', 'test_evaluator'), 'split': (*LOADERS, 'model')}
 
+# what an argument that has no value yet is, where its class takes this type alone
+STAND_INS = {'str': '', 'bool': False, 'int': 0, 'float': 0.0, 'Sequence': (), 'tuple': (), 'list': []}
+
 
 def add_run_arguments(parser: ArgumentParser) -> None:
     """The arguments that training and testing have in common."""
@@ -126,8 +129,8 @@ def set_option(cfg: Config, option: str, value: object, is_text: bool = False) -
     name = entry(cfg, node, key, len(path), checked, is_new)
     old = node[name] if isinstance(node, list) else node.get(name)
     types = annotation('.'.join(path), node, name) if checked else set()
-    if checked and old is None:  # the only type that the class takes stands in for it
-        old = {'str': '', 'bool': False, 'int': 0, 'float': 0.0}.get('/'.join(types - {'None'}))
+    if checked and old is None:
+        old = STAND_INS.get('/'.join(types - {'None'}))
     if is_text:
         value = parse_value(value, old if checked else None)
     if checked:
