@@ -127,9 +127,10 @@ class AlignGAN(ReIDBaseline):
         return F.interpolate(images, self.reid_size, mode='bilinear', align_corners=False)
 
     def check_batch(self, data_samples: list[DataSample]) -> None:
-        """A batch of the pair sampler, with two identities among the pairs that the discriminators see."""
+        """A batch of the pair sampler, with two identities among the pairs that the discriminators train on."""
         check_pairs('AlignGAN', data_samples)
-        check_two_identities('AlignGAN', data_samples[: len(data_samples) // 2][: self.gan_pairs])
+        if {'discriminators', 'warmup_discriminators'} & set(self.phases):
+            check_two_identities('AlignGAN', data_samples[: len(data_samples) // 2][: self.gan_pairs])
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> AlignGANStep:
         """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
