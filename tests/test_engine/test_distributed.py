@@ -222,7 +222,9 @@ def test_gradients_accumulated_on_two_ranks_are_those_of_one_process(ranks, job)
     expected = steps(job['model'].eval(), job['batches'], accumulative_counts=2)
     found = ranks[0]['accumulating']
     assert torch.equal(found[0], found[2]) is False and torch.equal(found[1], found[2])  # steps in every second
-    assert distance(found - found[0], expected - expected[0]) < 1e-3
+    assert distance(found[1] - found[0], expected[1] - expected[0]) < 1e-5
+    # the second step begins that far apart, which the kinks of L1 and ReLUs magnify
+    assert distance(found[3] - found[2], expected[3] - expected[2]) < 1e-2
 
 
 def test_measuring_gradients_does_not_disturb_their_averaging(ranks, job):
