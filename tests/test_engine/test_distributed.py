@@ -21,6 +21,8 @@ from mmengine.registry import MODEL_WRAPPERS, init_default_scope
 from mmengine.runner import save_checkpoint
 from mmengine.runner.checkpoint import load_checkpoint
 
+from tsgan.structures import unwrapped
+
 RANKS = 2
 PHASES = ('generators', 'reid', 'discriminators')
 WAITING = frozenset({'discriminators/loss_rgb_real', 'discriminators/loss_rgb_fake'})  # all that moves D_R
@@ -60,6 +62,18 @@ def gradients_of_a_step(model, batch):
         wrapper[name].optimizer.register_step_pre_hook(keep(name))
     model.train_step(batch, wrapper)
     return found
+
+
+def adversarial_gradient(model, batch, **switches):
+    """The generators' gradient of Eq. 1 alone, by one reading of it."""
+    plain = unwrapped(model)
+    for name, value in switches.items():
+        assert hasattr(plain, name)
+        setattr(plain, name, value)
+    plain.phases = ('generators',)
+    plain.loss_cyc.loss_weight = 0.0  # most of the gradient otherwise, and most of the rest goes through the images
+    unwrapped(plain.discriminators).ir.map_branch[0].weight.data.mul_(30)
+    return gradients_of_a_step(model, batch)['generators']
 
 
 def steps(model, batches, **settings):
@@ -110,18 +124,15 @@ def worker(rank, folder):
         return wrap(copy.deepcopy(job['model'])).eval()
 
     found = dict(gradients=gradients_of_a_step(model(), batches[0]))
-    image_alone = model()
-    image_alone.module.adv_through_reid = False
-    found['image_alone'] = gradients_of_a_step(image_alone, batches[0])
+    for through in (True, False):
+        found['through', through] = adversarial_gradient(model(), batches[0], adv_through_reid=through)
     batch_stats = model().train()
-    batch_stats.module.adv_map_stats = 'batch'
     before = copy.deepcopy(dict(batch_stats.module.reid.named_buffers()))
-    batch_stats.module.phases = ('generators',)
-    found['batch_stats'] = gradients_of_a_step(batch_stats, batches[0])
+    found['batch_stats'] = adversarial_gradient(batch_stats, batches[0], adv_map_stats='batch')
     now = dict(batch_stats.module.reid.named_buffers())
     found['buffers_stay'] = all(torch.equal(now[name], buffer) for name, buffer in before.items())
     found['student_waits'] = all(p.grad is None or not p.grad.any() for p in batch_stats.module.reid.parameters())
-    batch_stats.module.phases = PHASES
+    batch_stats.module.phases, batch_stats.module.loss_cyc.loss_weight = PHASES, 10.0
     found['with_batch_stats'] = steps(batch_stats, batches)
     with own_mining_only():
         found['own_mining'] = gradients_of_a_step(model(), batches[0])
@@ -190,25 +201,25 @@ def test_the_triplet_is_mined_over_all_ranks(ranks, job):
     assert distance(ranks[0]['own_mining']['reid'], expected) > 1e-2  # where each rank mined its own images only
 
 
-def test_the_gradient_of_eq_1_goes_through_the_wrapped_student_where_asked(ranks, job):
-    job['model'].adv_through_reid = False
-    expected = gradients_of_a_step(job['model'].eval(), job['batches'][0])['generators']
+@pytest.mark.parametrize('through', [True, False])
+def test_the_gradient_of_eq_1_goes_through_the_wrapped_student_where_asked(through, ranks, job):
+    expected = adversarial_gradient(job['model'].eval(), job['batches'][0], adv_through_reid=through)
     for rank in ranks:
-        assert distance(rank['image_alone']['generators'], expected) < 1e-4
-        assert distance(rank['gradients']['generators'], expected) > 3e-4  # a small part: most of it is the cycle's
+        assert distance(rank['through', through], expected) < 1e-2
+        assert distance(rank['through', not through], expected) > 5e-2
 
 
 def test_batch_statistics_for_eq_1_are_those_of_each_ranks_share_and_do_not_move_the_wrapped_student(ranks, job):
-    alone = []
-    for i, rank in enumerate(ranks):
-        model = copy.deepcopy(job['model']).train()
-        model.adv_map_stats, model.phases = 'batch', ('generators',)
-        alone.append(gradients_of_a_step(model, share(job['batches'][0], i))['generators'])
-        assert rank['buffers_stay'] and rank['student_waits']
-    assert distance(alone[0], alone[1]) > 1e-2
+    alone = [
+        adversarial_gradient(copy.deepcopy(job['model']).train(), share(job['batches'][0], i), adv_map_stats='batch')
+        for i in range(RANKS)
+    ]
+    expected = sum(alone) / RANKS
+    assert distance(alone[0], alone[1]) > 5e-2
     for rank in ranks:
-        assert distance(rank['batch_stats']['generators'], sum(alone) / RANKS) < 1e-4
-        assert distance(rank['gradients']['generators'], sum(alone) / RANKS) > 1e-3  # with running statistics
+        assert distance(rank['batch_stats'], expected) < 1e-2
+        assert distance(rank['through', True], expected) > 5e-2  # with running statistics
+        assert rank['buffers_stay'] and rank['student_waits']
 
 
 @pytest.mark.parametrize('case', ['training', 'with_batch_stats', 'accumulating', 'measuring', 'waiting'])
@@ -222,9 +233,8 @@ def test_gradients_accumulated_on_two_ranks_are_those_of_one_process(ranks, job)
     expected = steps(job['model'].eval(), job['batches'], accumulative_counts=2)
     found = ranks[0]['accumulating']
     assert torch.equal(found[0], found[2]) is False and torch.equal(found[1], found[2])  # steps in every second
-    assert distance(found[1] - found[0], expected[1] - expected[0]) < 1e-5
-    # the second step begins that far apart, which the kinks of L1 and ReLUs magnify
-    assert distance(found[3] - found[2], expected[3] - expected[2]) < 1e-2
+    # a ReLU's input that rounding takes past 0 moves one gradient by a thousandth, and the next steps by more
+    assert distance(found - found[0], expected - expected[0]) < 5e-2
 
 
 def test_measuring_gradients_does_not_disturb_their_averaging(ranks, job):

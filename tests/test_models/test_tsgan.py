@@ -286,6 +286,33 @@ def test_gradient_norms_in_half_precision_are_measured_with_the_loss_scale():
     assert loss_scale(OptimWrapper(torch.optim.SGD(layer.parameters(), lr=0.1))) == 1
 
 
+def test_a_step_measures_with_the_loss_scale_of_the_phase(make_tsgan, make_batch, make_optim_wrapper, monkeypatch):
+    model, scales = make_tsgan(), []
+    model.measure_gradients = True
+    wrapper = make_optim_wrapper(model)
+    by_wrapper = {wrapper[name]: 2.0**i for i, name in enumerate(PHASES)}
+    monkeypatch.setattr('tsgan.models.alternating.loss_scale', by_wrapper.get)
+    monkeypatch.setattr(
+        'tsgan.models.alternating.gradient_norms', lambda terms, child, scale: scales.append(scale) or {}
+    )
+    model.train_step(make_batch(), wrapper)
+    assert scales == [1, 2, 4]
+
+
+def test_losses_are_float32_where_networks_run_in_half_precision(
+    make_tsgan, make_batch, make_optim_wrapper, monkeypatch
+):
+    model, outputs, terms = make_tsgan(), [], {}
+    model.reid.register_forward_hook(lambda _, args, output: outputs.append(output))
+    add_up = model.parse_losses
+    monkeypatch.setattr(model, 'parse_losses', lambda losses: terms.update(losses) or add_up(losses))
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        model.train_step(make_batch(), make_optim_wrapper(model))
+    assert outputs and all(output.final_map.dtype == torch.bfloat16 for output in outputs)
+    assert all(output.logits.dtype == torch.float32 for output in outputs)
+    assert len(terms) == 14 and {term.dtype for term in terms.values()} == {torch.float32}
+
+
 def test_gradient_norms_are_those_of_separate_backward_passes():
     layer = torch.nn.Linear(3, 2)
     x = torch.randn(5, 3)
