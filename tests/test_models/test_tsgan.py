@@ -243,6 +243,19 @@ def test_a_term_whose_time_has_not_come_counts_nothing(make_tsgan, make_batch, m
     assert log['reid/loss'].item() == pytest.approx(sum(t.item() for t in terms), rel=1e-5)
 
 
+def test_norms_compare_before_and_after_a_terms_time(make_tsgan, make_batch, make_optim_wrapper):
+    waiting, found = ('loss_ts_cd', 'loss_ts_real_ir', 'loss_ts_fake_ir'), []
+    whole = make_tsgan()
+    for inactive in ((), waiting):
+        model = copy.deepcopy(whole)
+        model.measure_gradients, model.phases = True, ('reid',)
+        model.inactive_terms = frozenset(f'reid/{name}' for name in inactive)
+        model.train_step(make_batch(), make_optim_wrapper(model))
+        found.append(model.gradient_norms)
+    for name, norm in found[0].items():
+        assert found[1][name] == (0 if name.removeprefix('reid/grad_') in waiting else norm)
+
+
 @pytest.mark.parametrize('value', [math.inf, math.nan])
 def test_an_infinite_term_whose_time_has_not_come_leaves_the_others_alone(
     value, make_tsgan, make_batch, make_optim_wrapper, monkeypatch

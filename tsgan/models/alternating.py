@@ -61,11 +61,12 @@ class AlternatingModel(BaseModel):
                 with wrapper.optim_context(child):
                     terms = getattr(self, f'{phase}_loss')(step)
                     waiting = [name for name in terms if f'{phase}/{name}' in self.inactive_terms]
-                    if waiting:  # in their place a 0 that has a gradient, of 0: times 0, an infinite term would be NaN
-                        terms |= dict.fromkeys(waiting, zero(child))
-                    loss, log_vars = self.parse_losses(terms)
-                if self.measure_gradients:
+                    # in their place a 0 that has a gradient, of 0: times 0, an infinite term would be NaN
+                    counted = terms | dict.fromkeys(waiting, zero(child)) if waiting else terms
+                    loss, log_vars = self.parse_losses(counted)
+                if self.measure_gradients:  # over the same parameters before and after a term's time comes
                     norms = gradient_norms(terms, child, loss_scale(wrapper))
+                    norms |= dict.fromkeys(waiting, loss.new_zeros(()))
                     self.gradient_norms.update({f'{phase}/grad_{name}': norm for name, norm in norms.items()})
                 wrapper.update_params(loss)
             log.update({f'{phase}/{name}': value for name, value in log_vars.items()})
