@@ -184,8 +184,8 @@ class AlignGAN(ReIDBaseline):
     def triplets_across(self, fake: ReIDOutput, real: ReIDOutput, labels: Tensor) -> Tensor:
         """Anchors among the fakes, all else among the real images, and the other way round: the two losses' sum."""
         is_fake = torch.arange(2 * len(labels), device=labels.device) < len(labels)
-        mean = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), across=is_fake)
-        return 2 * mean
+        loss = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), across=is_fake)
+        return loss if self.loss_tri.reduction == 'sum' else 2 * loss  # of twice as many anchors
 
     def warmup_discriminators_loss(self, step: AlignGANStep) -> dict[str, Tensor]:
         """Real or fake, of images alone."""
