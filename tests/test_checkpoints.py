@@ -150,6 +150,13 @@ def test_weights_are_read_without_the_name_of_a_parallel_wrapper(tmp_path, save,
     assert torch.equal(loaded.weight, network().weight)
 
 
+@pytest.mark.parametrize('wrapped', [True, False])
+def test_what_lies_among_the_weights_and_is_no_tensor_is_none_of_them(tmp_path, wrapped):
+    weights = {**network().state_dict(), 'epoch': 3, 'arch': 'linear'}
+    (tmp_path / 'w.pth').write_bytes(saved({'state_dict': weights} if wrapped else weights))
+    assert set(weights_of(open_checkpoint(tmp_path / 'w.pth'))) == {'weight', 'bias'}
+
+
 @pytest.mark.parametrize('save', [saved, before_zip])
 def test_the_log_of_a_training_is_read_with_its_statistics(tmp_path, save):
     hub = MessageHub('log')

@@ -107,7 +107,8 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
 
 def weights_of(content: dict) -> dict[str, Tensor]:
     """The tensors of an opened file, by name."""
-    return content.get('state_dict', content)
+    weights = content.get('state_dict', content)
+    return {name: value for name, value in weights.items() if isinstance(value, Tensor)}
 
 
 def meta_of(content: dict) -> dict:

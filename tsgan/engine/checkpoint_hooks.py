@@ -8,7 +8,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
-from tsgan.checkpoints import config_entries, config_of, fitting, weights_of
+from tsgan.checkpoints import config_entries, config_of, fitting, meta_of, weights_of
 from tsgan.registry import HOOKS
 from tsgan.structures import unwrapped
 
@@ -163,8 +163,7 @@ class TrainedIdentitiesHook(Hook):
         self.known: set[str] = set()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        meta = checkpoint.get('meta') or {}
-        self.loaded = set(meta.get('trained_identities', []))
+        self.loaded = set(meta_of(checkpoint).get('trained_identities', []))
 
     def before_train(self, runner: Runner) -> None:
         self.known = self.loaded | set(getattr(runner.train_dataloader.dataset, 'identities', []))
