@@ -104,16 +104,59 @@ def test_what_the_package_refuses_is_its_sentence_and_other_errors_keep_their_tr
         command_line.run(lambda: open('nothing'))  # noqa: SIM115
 
 
-@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_in_a_sentence_with_its_exit_code(number, code, capsys):
-    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+@pytest.fixture
+def handlers(monkeypatch):
+    """The tests' own handlers come back."""
+    monkeypatch.setattr(sys, 'unraisablehook', sys.unraisablehook)
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+def signalled(number):
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+
+def signalled_while_an_object_goes(number):
+    class Going:
+        def __del__(self):  # where Python drops what is raised
+            signalled(number)
+
+    Going()
+    time.sleep(5)
+
+
+def fails_after_a_signal(number):
     try:
-        with pytest.raises(SystemExit) as stop:
-            command_line.run(lambda: [os.kill(os.getpid(), number), time.sleep(5)], lambda: 'stopped after epoch 3')
+        signalled(number)
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        raise RuntimeError('Connection closed by peer')
+
+
+@pytest.mark.parametrize('body', [signalled, signalled_while_an_object_goes, fails_after_a_signal])
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_in_a_sentence_with_its_exit_code(number, code, body, handlers, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(lambda: body(number), lambda: 'stopped after epoch 3')
     assert stop.value.code == code and capsys.readouterr().err == 'stopped after epoch 3\n'
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_what_cleans_up_after_a_signal_is_not_disturbed(handlers):
+    done = []
+
+    def body():
+        try:
+            signalled(signal.SIGINT)
+        finally:
+            time.sleep(1.2)  # longer than a dropped signal waits
+            done.append(True)
+
+    with pytest.raises(SystemExit):
+        command_line.run(body)
+    assert done
 
 
 @pytest.mark.slow

@@ -22,14 +22,19 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     Any other error is none of the input, and keeps its traceback. SIGINT and SIGTERM end in ``when_stopped()``, with
     exit code 130 or 143. Of several ranks, the first one says it.
     """
-    parent = os.getpid()
+    parent, came, hook = os.getpid(), [], sys.unraisablehook
 
     def stop(number: int, _: object) -> None:
         if os.getpid() != parent:  # a process that loads data; it says nothing
             os._exit(0)
         for name in (signal.SIGINT, signal.SIGTERM):  # a launcher sends them once more
             signal.signal(name, signal.SIG_IGN)
-        raise Stopped(number)
+        came.append(number)
+        # Python drops what is raised while it forks or takes an object away: again, until it is on its way
+        sys.unraisablehook = lambda dropped: None if dropped.exc_type is Stopped else hook(dropped)
+        signal.signal(signal.SIGALRM, lambda *_: on_its_way(sys.exc_info()[1]) or throw(number))
+        signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
+        throw(number)
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
@@ -37,15 +42,28 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     try:
         main()
-    except Stopped as stopped:
-        if first:
-            print(when_stopped(), file=sys.stderr, flush=True)
-        sys.exit(128 + stopped.args[0])
-    except Exception as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except (Exception, Stopped) as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if came:  # an error, too, is then of another rank's end
+            if first:
+                print(when_stopped(), file=sys.stderr, flush=True)
+            sys.exit(128 + came[0])
         sentence = refusal(error)
         if sentence is None:
             raise
         sys.exit(f'error: {sentence}')
+
+
+def throw(number: int) -> None:
+    raise Stopped(number)
+
+
+def on_its_way(error: BaseException | None) -> bool:
+    """Whether what is being handled comes of a stop."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None
 
 
 def refusal(error: BaseException) -> str | None:
