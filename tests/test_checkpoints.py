@@ -79,6 +79,12 @@ def damaged():
     return data[:at] + b'x' * 40 + data[at + 40 :]
 
 
+def a_bit_off():
+    data = bytearray(saved(network().state_dict()))
+    data[data.index(network().weight.detach().numpy().tobytes()) + 100] ^= 1
+    return bytes(data)
+
+
 def program():
     file = io.BytesIO()
     torch.jit.save(torch.jit.trace(network(), torch.zeros(1, 30)), file)
@@ -105,6 +111,7 @@ NO_WEIGHTS = {
     'half': (lambda: saved(network().state_dict())[:2000], 'half a file, whose end is missing'),
     'half of the old format': (lambda: before_zip(network().state_dict())[:900], 'half a file'),
     'damaged': (damaged, 'it seems to be damaged'),
+    'a bit off': (a_bit_off, 'it seems to be damaged'),
     'TorchScript': (program, 'a TorchScript program'),
     'whole network': (lambda: saved(network()), r'run code .* \(torch.nn.modules.linear.Linear'),
     'whole network, old format': (lambda: before_zip(network()), r'run code .*\(torch.nn.modules.linear.Linear\)'),

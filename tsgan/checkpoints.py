@@ -73,7 +73,7 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
 
     Raises:
         FileNotFoundError: When there is no such file.
-        RuntimeError: When the file is damaged, is no file of weights, or would run code to be read.
+        RuntimeError: When the file is damaged, even in one bit, is no file of weights, or would run code to be read.
     """
     path = Path(file).expanduser()
     if path.is_dir():
@@ -81,6 +81,7 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
     if not path.is_file():
         raise FileNotFoundError(f'no file of weights at {file}.')
     try:
+        check_sums(path)
         with safe_globals(SAFE), warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of what then is an error
             content = torch.load(path, map_location=map_location, weights_only=True)
@@ -103,6 +104,14 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
         raise RuntimeError(f'{file} is a file of another program: {where} (its entries: {entries}); {EXPECTED}.')
     meta_of(content).pop('config', None)  # of before MMEngine, which runs it as Python on resuming
     return content
+
+
+def check_sums(path: Path) -> None:
+    """Raises BadZipFile where a part of a file is not as it was written: :func:`torch.load` does not look."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f'{damaged} has another check sum')
 
 
 def weights_of(content: dict) -> dict[str, Tensor]:
