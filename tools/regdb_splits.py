@@ -21,6 +21,7 @@ from tsgan.apis import (
     is_tested,
     last_checkpoint,
     load_config,
+    run,
     taken_options,
 )
 from tsgan.evaluation import results_table, write_results
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(tool: str, *arguments: object) -> None:
+def call(tool: str, *arguments: object) -> None:
     """Run a command line of this folder."""
     command = [sys.executable, str(Path(__file__).with_name(tool)), *map(str, arguments)]
     if subprocess.run(command).returncode:
@@ -54,7 +55,7 @@ def train(config: str, work_dir: Path, options: list[str]) -> Path:
         if teacher.get('trained_by') and not teacher.checkpoint.endswith('.pth'):  # a file: somebody has trained it
             trainer, *own = teacher.trained_by.split()  # config, and perhaps `--cfg-options split=1`
             train(trainer, Path(teacher.checkpoint), own[1:] + taken_options(options, Config.fromfile(trainer)))
-        run('train.py', config, '--resume', '--work-dir', work_dir, '--cfg-options', *options)
+        call('train.py', config, '--resume', '--work-dir', work_dir, '--cfg-options', *options)
     return last_checkpoint(work_dir, cfg) or sys.exit(
         f'{work_dir} has no epoch_{cfg.train_cfg.max_epochs}.pth as its last checkpoint: expected a training of '
         f'{cfg.train_cfg.max_epochs} epochs there (remove one of another length).'
@@ -65,6 +66,8 @@ def main() -> None:
     args = parse_args()
     if 'split' not in load_config(args.config):
         sys.exit(f'{args.config} has no `split`: expected a config on RegDB, such as configs/regdb/backbone.py.')
+    if any(option.startswith('split=') for option in args.cfg_options):
+        raise ValueError('split: expected as --splits, not as an option of the config.')
     base = Path(args.work_dir or default_work_dir(args.config))
     options = {split: [*args.cfg_options, f'split={split}'] for split in args.splits}
     work_dirs = {split: base / f'split_{split}' for split in options}
@@ -79,7 +82,7 @@ def main() -> None:
         checkpoint = train(args.config, work_dirs[split], options[split])
         where = ['--work-dir', work_dirs[split], '--json', work_dirs[split] / 'results.json']
         rerank = ['--rerank'] if args.rerank else []
-        run('test.py', args.config, checkpoint, *where, *rerank, '--cfg-options', *options[split])
+        call('test.py', args.config, checkpoint, *where, *rerank, '--cfg-options', *options[split])
 
     found = [json.loads((work_dir / 'results.json').read_text()) for work_dir in work_dirs.values()]
     means = average_splits(found)
@@ -95,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main, lambda: 'stopped; the same command goes on from here.')

@@ -49,7 +49,7 @@ def test_an_unknown_argument_is_refused(script, monkeypatch, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-CONFIG = REPO / 'configs/synthetic/backbone.py'
+CONFIG, REGDB = REPO / 'configs/synthetic/backbone.py', REPO / 'configs/regdb/backbone.py'
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,9 @@ CONFIG = REPO / 'configs/synthetic/backbone.py'
         ('train', [CONFIG, '--cfg-options', 'data_root=a b'], 'error: a b is no folder'),
         ('test', [CONFIG, 'x.pth'], 'error: no checkpoint at x.pth'),
         ('test', [CONFIG, CONFIG, '--cfg-options', 'load_from=a'], 'error: load_from: '),
+        ('regdb_splits', ['nothing.py'], 'error: no config file at nothing.py.'),
+        ('regdb_splits', [REGDB, '--cfg-options', 'modle.x=1'], 'error: modle.x: the config has no such entry'),
+        ('regdb_splits', [REGDB, '--cfg-options', 'split=2'], 'error: split: expected as --splits'),
     ],
 )
 def test_bad_input_is_one_sentence(tool, arguments, said, monkeypatch, tmp_path):

@@ -100,7 +100,7 @@ def tool(monkeypatch, tmp_path):
     spec.loader.exec_module(module)
     module.calls = []
 
-    def run(name, config, *arguments):
+    def call(name, config, *arguments):
         arguments = [str(argument) for argument in arguments]
         work_dir = Path(arguments[arguments.index('--work-dir') + 1])
         options = arguments[arguments.index('--cfg-options') + 1 :]
@@ -119,7 +119,7 @@ def tool(monkeypatch, tmp_path):
         module.main()
         return [(name, config, work_dir) for name, config, work_dir, *_ in module.calls]
 
-    monkeypatch.setattr(module, 'run', run)
+    monkeypatch.setattr(module, 'call', call)
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'configs').symlink_to(REPO / 'configs')
     module.start = main
