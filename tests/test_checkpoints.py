@@ -102,7 +102,7 @@ NO_WEIGHTS = {
     'pointer': (lambda: b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n', 'a pointer of git-lfs'),
     'text': (lambda: 'größe\n'.encode() * 200, 'it seems to be text'),
     'picture': (lambda: b'\x89PNG\r\n\x1a\n\0\0', 'it seems to be a picture'),
-    'hdf5': (lambda: b'\x89HDF\r\n\x1a\n', 'HDF5, as Keras'),
+    'hdf5': (lambda: b'\x89HDF\r\n\x1a\n', 'an HDF5 file, as Keras'),
     'zeros': (lambda: bytes(900), 'it seems to be damaged, or no file of weights'),
     'tar': (tar, 'it seems to be a tar archive'),
     'zip': (lambda: zipped('readme.txt'), 'a zip archive of readme.txt'),

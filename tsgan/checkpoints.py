@@ -19,6 +19,8 @@ from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from tsgan.file_kinds import kind_by_beginning
+
 EXPECTED = 'expected what torch.save writes of tensors by name, bare or in a `state_dict`'
 
 
@@ -186,20 +188,6 @@ def without_wrapper(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix('module.'): tensor for name, tensor in weights.items()}
 
 
-# What a file is by how it begins
-BEGINNINGS = {
-    b'version https://git-lfs': 'a pointer of git-lfs (`git lfs pull` gets the file that it stands for)',
-    b'\x89HDF': 'HDF5, as Keras writes it',
-    b'\x93NUMPY': 'a NumPy array',
-    b'\x89PNG': 'a picture',
-    b'\xff\xd8\xff': 'a picture',
-    b'GIF8': 'a picture',
-    b'%PDF': 'a PDF',
-    b'\x1f\x8b': 'a gzip archive, to be unpacked first',
-    b'BZh': 'a bzip2 archive, to be unpacked first',
-    b'\xfd7zXZ': 'an xz archive, to be unpacked first',
-    b'7z\xbc\xaf': 'a 7z archive, to be unpacked first',
-}
 TORCH_BEFORE_ZIP = b'\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'  # the number with which torch.save began until 1.6
 
 
@@ -207,13 +195,10 @@ def seems(path: Path, error: Exception) -> str:
     """What a file that :func:`torch.load` has refused with ``error`` is, in a few words."""
     with path.open('rb') as file:
         head = file.read(512)
-    if not head:
-        return 'empty'
     if head.startswith(b'PK\x03\x04'):
         return seems_zip(path, error)
-    for beginning, words in BEGINNINGS.items():
-        if head.startswith(beginning):
-            return words
+    if known := kind_by_beginning(head):
+        return known
     if re.match(rb'\s*<(!doctype|html|head|\?xml)', head, re.IGNORECASE):
         return 'a web page, which a download has given in place of the file'
     if head[257:262] == b'ustar':

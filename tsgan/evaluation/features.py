@@ -8,17 +8,11 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from tsgan.file_kinds import kind_by_beginning
+
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
 REQUIRED, OPTIONAL = ('feats', 'pids', 'camids'), ('frames', 'paths')
 KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in REQUIRED + OPTIONAL]
-
-KINDS = {  # how files begin that people take for NPZ files
-    b'\x93NUMPY': 'a single array (.npy)',
-    b'\x89HDF': 'an HDF5 file',
-    b'MATLAB': 'a MATLAB file',
-    b'\x80': 'a Python pickle',
-    b'\x1f\x8b': 'a gzip archive',
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,11 +261,10 @@ def _read_arrays(path: str) -> dict[str, np.ndarray]:
 
 def _kind(begin: bytes) -> str:
     """What a file seems to be by its first bytes."""
-    if not begin:
-        return 'empty'
-    for start, what in KINDS.items():
-        if begin.startswith(start):
-            return what
+    if known := kind_by_beginning(begin):
+        return known
+    if begin.startswith(b'\x80'):
+        return 'a Python pickle'
     control = any(byte < 9 or 13 < byte < 32 for byte in begin)
     return 'of another kind' if control else 'a text file'
 
