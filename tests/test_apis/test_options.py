@@ -133,6 +133,15 @@ def test_a_value_that_cannot_be_is_refused_in_a_sentence(option, said):
         load(option)
 
 
+@pytest.mark.parametrize('key', ['model.xyz', 'param_scheduler.0.xyz', 'train_dataloader.xyz', 'xyz', 'env_cfg.xyz'])
+def test_a_plus_is_offered_where_it_helps(key):
+    try:
+        load(f'{key}=1')
+    except ValueError as error:
+        if '; +' in str(error):
+            assert entry(load(f'+{key}=1'), key) == 1
+
+
 def test_a_plus_sets_whatever_it_is_told():
     cfg = load('+train_cfg.max_epochs=1.5', '+mine.too=[a,b]')
     assert (cfg.train_cfg.max_epochs, cfg.mine.too) == (1.5, ['a', 'b'])

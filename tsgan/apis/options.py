@@ -57,8 +57,9 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
         cfg_options (dict | list[str], optional): Dotted key -> value, or ``key=value`` each as on a command line, see
             :func:`parse_value`. An option takes effect or is refused: its key is one of the config's, or an argument
             that the class of its part takes, and its value is of the type that it replaces; a ``+`` before the key
-            leaves out both checks. ``data_root``, ``split``, and variables of the file that hold a sequence, such as
-            ``img_scale``, reach all entries that the file has made from them. Defaults to None.
+            leaves out both checks, but not that of classes below. ``data_root``, ``split``, and variables of the file
+            that hold a sequence, such as ``img_scale``, reach all entries that the file has made from them. Defaults to
+            None.
 
     The ``num_workers`` of the file's loaders are at most the cores of this process; an option is taken as it is.
 
@@ -177,7 +178,8 @@ def check_new_key(cfg: Config, key: str, depth: int, node: dict) -> None:
     inside = f'{prefix}.' if prefix else ''
     near = nearest(cfg, '.'.join(parts[: depth + 1]), {f'{inside}{k}' for k in (known or set()) - {'**'}})
     where = f'{prefix} ({node["type"]})' if 'type' in node else prefix
-    raise NoSuchEntry(f'{key}: {where} has no {name}{suggestion(near, f"; +{key}=... sets it all the same.")}')
+    otherwise = '.' if 'type' in node else f'; +{key}=... sets it all the same.'  # a class is asked anyhow
+    raise NoSuchEntry(f'{key}: {where} has no {name}{suggestion(near, otherwise)}')
 
 
 def set_variable(cfg: Config, key: str, value: object) -> None:
