@@ -133,6 +133,13 @@ def test_a_value_that_cannot_be_is_refused_in_a_sentence(option, said):
         load(option)
 
 
+@pytest.mark.parametrize('key', ['default_hooks.ema.momentum', 'custom_hooks.0.begin.generators'])
+def test_what_is_right_about_a_key_is_not_suggested(key):
+    with pytest.raises(ValueError) as error:
+        load(f'{key}=1')
+    assert not str(error.value).endswith(('default_hooks?', 'custom_hooks.0?'))
+
+
 @pytest.mark.parametrize('key', ['model.xyz', 'param_scheduler.0.xyz', 'train_dataloader.xyz', 'xyz', 'env_cfg.xyz'])
 def test_a_plus_is_offered_where_it_helps(key):
     try:

@@ -141,6 +141,8 @@ def nearest(cfg: Config, key: str, siblings: set[str]) -> list[str]:
     parts = key.count('.') + 1
     likeness = {}
     for candidate in {*all_keys({k: cfg[k] for k in UNTYPED[''] & set(cfg)}), *cfg, *siblings}:
+        if key.startswith(f'{candidate}.'):  # what is right about it
+            continue
         tail = '.'.join(candidate.split('.')[-parts:])
         likeness[candidate] = SequenceMatcher(None, key, tail).ratio()
     best = min(likeness, key=lambda candidate: (-likeness[candidate], len(candidate), candidate))
