@@ -132,8 +132,10 @@ def test_all_that_a_test_runs_must_be_in_the_checkpoint(tmp_path):
 def test_tensors_of_another_shape_are_refused_but_for_the_classifier(small, tmp_path):
     file = save(small(), tmp_path / 'a.pth')
     describe_tested(small(**{'model.reid.head.num_classes': 5}), file)
+    wider = small()
+    wider.model.reid.encoder.backbone.stem_channels = 32
     with pytest.raises(RuntimeError, match='or have another shape, reid.encoder.backbone.conv1.weight first'):
-        describe_tested(small(**{'model.reid.encoder.backbone.in_channels': 1}), file)
+        describe_tested(wider, file)
 
 
 def stopped(work_dir, epoch=3, without=()):
