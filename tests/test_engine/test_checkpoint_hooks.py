@@ -228,3 +228,18 @@ def test_a_checkpoint_that_does_not_say_whom_it_knows_is_tested(people, content)
     hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))
     hook.after_load_checkpoint(None, content)
     hook.before_test(people({'a'}))
+
+
+@pytest.mark.parametrize(('trained', 'tested'), [((7552, 8448), (7000, 9000)), ([7552.0, 8448.0], (7552, 8448))])
+def test_images_of_more_than_eight_bits_are_tested_in_the_range_of_the_training(trained, tested):
+    hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))
+    hook.after_load_checkpoint(None, {'meta': {'dataset_meta': {'value_range': {'ir': trained}}}})
+    dataset = SimpleNamespace(metainfo={'value_range': {'ir': tested, 'rgb': (0, 1)}})
+    runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=dataset), _load_from='a.pth')
+    if tuple(trained) == tested:
+        hook.before_test(runner)
+    else:
+        with pytest.raises(
+            RuntimeError, match=r'7552 to 8448 became 0 to 255.*7000 to 9000.*value_range.ir=\(7552,8448'
+        ):
+            hook.before_test(runner)

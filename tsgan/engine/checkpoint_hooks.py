@@ -152,18 +152,21 @@ class TrainedIdentitiesHook(Hook):
 
     They are named by :attr:`~tsgan.datasets.ReIDDataset.identities`: those of the training set, those of the networks
     that the model began with, and those of the training that it goes on with. Checkpoints that do not say so are
-    tested as they are.
+    tested as they are. Images of more than eight bits are to be scaled in a test as they were in training, too.
 
     Raises:
-        RuntimeError: Before a test on people of the training.
+        RuntimeError: Before a test on people of the training, or on images scaled by another range.
     """
 
     def __init__(self) -> None:
         self.loaded: set[str] = set()
         self.known: set[str] = set()
+        self.value_range: dict[str, tuple[float, float]] = {}  # of the training that is loaded
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        self.loaded = set(meta_of(checkpoint).get('trained_identities', []))
+        meta = meta_of(checkpoint)
+        self.loaded = set(meta.get('trained_identities', []))
+        self.value_range = (meta.get('dataset_meta') or {}).get('value_range', {})
 
     def before_train(self, runner: Runner) -> None:
         self.known = self.loaded | set(getattr(runner.train_dataloader.dataset, 'identities', []))
@@ -174,6 +177,7 @@ class TrainedIdentitiesHook(Hook):
         checkpoint['meta']['trained_identities'] = sorted(self.known)
 
     def before_test(self, runner: Runner) -> None:
+        self.check_range(runner)
         tested = set(getattr(runner.test_dataloader.dataset, 'identities', []))
         both = sorted(tested & (self.loaded | self.known))
         if both:
@@ -184,3 +188,16 @@ class TrainedIdentitiesHook(Hook):
                 '`meta.trained_identities` whom it knows; of your own images, list those as "train" in a split file, '
                 'and give it to both data sets with `split_file`.'
             )
+
+    def check_range(self, runner: Runner) -> None:
+        """Raises RuntimeError where images would be scaled otherwise than those of the training."""
+        found = getattr(runner.test_dataloader.dataset, 'metainfo', {}).get('value_range', {})
+        for modality in self.value_range.keys() & found.keys():
+            trained, now = tuple(self.value_range[modality]), tuple(found[modality])
+            if trained != now:
+                raise RuntimeError(
+                    f'{runner._load_from or "the model"} was trained on {modality} images whose values {trained[0]} to '
+                    f'{trained[1]} became 0 to 255, and this test would scale {now[0]} to {now[1]}: give it the '
+                    'range of the training, '
+                    f'`--cfg-options "test_dataloader.dataset.value_range.{modality}=({trained[0]},{trained[1]})"`.'
+                )
