@@ -257,7 +257,7 @@ def test_an_interruption_ends_what_runs_begins_nothing_more_and_goes_on_from_the
     pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     process = subprocess.Popen(command, cwd=workshop, env=env, **pipes)
     log = tmp_path / '0/rivals/hog/train.txt'
-    while not (log.is_file() and 'mmengine' in log.read_text()):  # the first row trains
+    while not log.is_file():  # the first row begins
         assert process.poll() is None
         time.sleep(0.1)
     second = subprocess.run(command, cwd=workshop, env=env, capture_output=True, text=True)
