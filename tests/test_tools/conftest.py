@@ -12,22 +12,13 @@ from pathlib import Path
 import pytest
 from command_lines import run
 from filelock import FileLock
+from small_options import EPOCH, STUDENT, TSGAN
 
 from tsgan.datasets.synthetic import render_dataset
 
 REPO = Path(__file__).parents[2]
 CONFIGS = REPO / 'configs/synthetic'
 IDENTITIES = dict(num_train=6, num_val=3, num_test=4, num_pretrain=4)
-
-EPOCH = ['train_dataloader.batch_size=8', 'train_dataloader.batch_sampler.num_batches=2']
-EPOCH += ['train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
-BACKBONE = ['base_channels=16', 'stem_channels=16']
-STUDENT = [f'model.reid.encoder.backbone.{option}' for option in BACKBONE]
-STUDENT += ['model.reid.head.in_channels=128', 'model.reid.head.num_classes=6']
-TSGAN = [f'model.teacher.encoder.backbone.{option}' for option in BACKBONE]
-TSGAN += ['model.generators.generator.base_channels=16', 'model.generators.generator.num_blocks=1']
-TSGAN += ['model.discriminators.ir.map_channels=128', 'model.discriminators.ir.base_channels=16']
-TSGAN += ['model.discriminators.rgb.base_channels=16']
 
 
 @pytest.fixture(scope='session')

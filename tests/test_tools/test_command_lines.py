@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from small_options import EPOCH, STUDENT
 
 from tsgan.apis import command_line
 
@@ -179,8 +180,6 @@ def stop_training(workshop):
     """Trains backbone.py until its second epoch, and interrupts it."""
 
     def start(work_dir, ranks):
-        from conftest import EPOCH, STUDENT
-
         options = [*EPOCH, *STUDENT, 'train_cfg.max_epochs=1000', 'model.reid.encoder.checkpoint=None']
         command = ['bash', REPO / 'tools/dist_train.sh', REPO / 'configs/synthetic/backbone.py', str(ranks)]
         bin_dir = str(Path(sys.executable).parent)
