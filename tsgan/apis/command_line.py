@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import torch.distributed as dist
+
 import tsgan
 
 
@@ -43,6 +45,8 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     try:
         main()
         signal.setitimer(signal.ITIMER_REAL, 0)
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()  # gloo's threads, left to the end of Python, now and then abort it
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if came:  # an error, too, is then of another rank's end
