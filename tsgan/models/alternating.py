@@ -1,11 +1,13 @@
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmpretrain.structures import DataSample
 from torch import Tensor
+
+from tsgan.structures import evaluating
 
 
 class AlternatingModel(BaseModel):
@@ -93,21 +95,18 @@ class AlternatingModel(BaseModel):
     def only(self, phase: str):
         """Freeze every child but ``phase``: no gradient reaches its parameters, and its running statistics stay."""
         frozen = []
-        for name, child in self.named_children():
-            if name != phase:
-                trained = [p for p in child.parameters() if p.requires_grad]
-                frozen.append(([(m, m.training) for m in child.modules()], trained))
-                for p in trained:
-                    p.requires_grad_(False)
-                child.eval()
-        try:
-            yield
-        finally:
-            for modes, trained in frozen:
-                for p in trained:
+        with ExitStack() as modes:
+            for name, child in self.named_children():
+                if name != phase:
+                    modes.enter_context(evaluating(child))
+                    frozen += [p for p in child.parameters() if p.requires_grad]
+            for p in frozen:
+                p.requires_grad_(False)
+            try:
+                yield
+            finally:
+                for p in frozen:
                     p.requires_grad_(True)
-                for module, training in modes:
-                    module.training = training  # of each its own: some may be kept in eval mode
 
 
 def name_behind_wrapper(state_dict: dict[str, Tensor], prefix: str, *_) -> None:

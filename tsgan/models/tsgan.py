@@ -95,7 +95,7 @@ class TSGAN(ReIDBaseline):
 
     def check_maps(self) -> None:
         """Raises ValueError when the discriminator or the teacher does not fit the student's maps."""
-        student, teacher = map_channels(self.reid.encoder), map_channels(self.teacher.encoder)
+        student, teacher = self.reid.map_channels, map_channels(self.teacher.encoder)
         if student and teacher and teacher[0] != student[0]:
             raise ValueError(
                 f"the teacher's map has {teacher[0]} channels, and the student's middle map has {student[0]}: "

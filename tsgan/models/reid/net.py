@@ -23,7 +23,7 @@ class ReIDNet(BaseModule):
     def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.encoder = MODELS.build(encoder)
-        found = map_channels(self.encoder)
+        self.map_channels = found = map_channels(self.encoder)
         if found and head['in_channels'] != found[-1]:
             raise ValueError(
                 f'the last map of {type(self.encoder.backbone).__name__} has {found[-1]} channels, but '

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
 from tsgan.models.losses import at_least_float32
-from tsgan.models.reid import ReIDBaseline, ReIDNet, map_channels
+from tsgan.models.reid import ReIDBaseline, ReIDNet
 from tsgan.models.reid.baseline import rgb_mask
 from tsgan.registry import MODELS
 from tsgan.structures import PairStep, ReIDOutput, unwrapped
@@ -83,9 +83,8 @@ class AlignGAN(ReIDBaseline):
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
         self.warmup_discriminators = MODELS.build(warmup_discriminators)
-        maps = map_channels(self.reid.encoder)
-        if maps:
-            self.discriminators.check_maps(maps[-1])
+        if self.reid.map_channels:
+            self.discriminators.check_maps(self.reid.map_channels[-1])
         self.loss_adv = MODELS.build(loss_adv)
         self.loss_cyc = MODELS.build(loss_cyc)
         self.loss_idt = MODELS.build(loss_idt)
