@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tsgan.apis import PRINTED, SETTINGS, papers_numbers
 from tsgan.evaluation import METRIC_NAMES
+from tsgan.experiments import PRINTED, SETTINGS, papers_numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path('data/synthetic')

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from tsgan.apis import (
+from tsgan.command_line import run
+from tsgan.evaluation import results_table, write_results
+from tsgan.experiments import (
     add_cfg_options,
     average_splits,
     default_work_dir,
     is_tested,
     last_checkpoint,
     load_config,
-    run,
     taken_options,
 )
-from tsgan.evaluation import results_table, write_results
 
 ALL = range(1, 11)
 
@@ -65,7 +65,9 @@ def train(config: str, work_dir: Path, options: list[str]) -> Path:
 def main() -> None:
     args = parse_args()
     if 'split' not in load_config(args.config):
-        sys.exit(f'{args.config} has no `split`: expected a config on RegDB, such as configs/regdb/backbone.py.')
+        raise ValueError(
+            f'{args.config} has no `split`: expected a config on RegDB, such as configs/regdb/backbone.py.'
+        )
     if any(option.startswith('split=') for option in args.cfg_options):
         raise ValueError('split: expected as --splits, not as an option of the config.')
     base = Path(args.work_dir or default_work_dir(args.config))

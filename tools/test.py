@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from tsgan.apis import add_run_arguments, build_runner, describe_tested, load_config, run
 from tsgan.checkpoints import find_checkpoint
+from tsgan.command_line import run
+from tsgan.experiments import add_run_arguments, build_runner, describe_tested, load_config
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,8 +4,9 @@ import argparse
 import re
 from pathlib import Path
 
-from tsgan.apis import add_run_arguments, build_runner, check_data, continue_from, load_config, run, use_amp
 from tsgan.checkpoints import noted_checkpoint
+from tsgan.command_line import run
+from tsgan.experiments import add_run_arguments, build_runner, check_data, continue_from, load_config, use_amp
 
 
 def parse_args() -> argparse.Namespace:

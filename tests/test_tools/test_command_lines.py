@@ -1,6 +1,7 @@
 """How command lines begin and end, in this process where that is possible."""
 
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import torch
 from small_options import EPOCH, STUDENT
 
-from tsgan.apis import command_line
+from tsgan import command_line
 
 REPO = Path(__file__).parents[2]
 SCRIPTS = sorted(REPO.glob('tools/**/*.py')) + sorted(
@@ -71,12 +72,20 @@ CONFIG, REGDB = REPO / 'configs/synthetic/backbone.py', REPO / 'configs/regdb/ba
         ('regdb_splits', [REGDB, '--cfg-options', 'split=2'], 'error: split: expected as --splits'),
     ],
 )
-def test_bad_input_is_one_sentence(tool, arguments, said, monkeypatch, tmp_path):
+def test_bad_input_is_one_sentence_and_exit_code_2(tool, arguments, said, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     if 'data_root=a b' in arguments:
         arguments = [*arguments, 'model.reid.encoder.checkpoint=None']
-    end = start(monkeypatch, REPO / f'tools/{tool}.py', *arguments)
-    assert end.startswith(said) and '\n' not in end
+    assert start(monkeypatch, REPO / f'tools/{tool}.py', *arguments) == 2
+    end = capsys.readouterr().err.splitlines()[-1]
+    assert end.startswith(said)
+
+
+def test_a_traceback_is_shown_to_whom_asks_for_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('TSGAN_TRACEBACK', '1')
+    with pytest.raises(FileNotFoundError, match='no config file'):
+        start(monkeypatch, REPO / 'tools/train.py', 'nothing.py')
 
 
 def refuse():
@@ -94,18 +103,20 @@ def wrap():  # as MMEngine's registry does
         raise RuntimeError('class X in x.py: ...') from error
 
 
-def test_what_the_package_refuses_is_its_sentence_and_other_errors_keep_their_traceback(monkeypatch):
+def test_what_the_package_refuses_is_its_sentence_and_other_errors_keep_their_traceback(monkeypatch, capsys):
     monkeypatch.setattr(command_line.signal, 'signal', lambda *_: None)
     monkeypatch.setattr(command_line, 'ours', lambda file, package: file == __file__)
     for refused in (refuse, wrap):
-        with pytest.raises(SystemExit, match='error: reid/loss is nan|error: class X'):
+        with pytest.raises(SystemExit, match='2'):
             command_line.run(refused)
+        assert re.match('error: (reid/loss is nan|class X)', capsys.readouterr().err)
     with pytest.raises(RuntimeError, match='shapes'):
         command_line.run(fail)
     with pytest.raises(ZeroDivisionError):
         command_line.run(lambda: 1 / 0)
-    with pytest.raises(SystemExit, match='error: .*nothing'):
+    with pytest.raises(SystemExit, match='2'):
         command_line.run(lambda: open('nothing'))  # noqa: SIM115
+    assert re.match('error: .*nothing', capsys.readouterr().err)
 
 
 @pytest.fixture

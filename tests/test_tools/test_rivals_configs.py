@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsgan.apis import build_runner, describe_tested, load_config
+from tsgan.experiments import build_runner, describe_tested, load_config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(

@@ -6,8 +6,9 @@ same images in the same order, as `eval_features.py` reads them.
 
 import argparse
 
+from tsgan.command_line import run
 from tsgan.evaluation import compare, comparison_table, load_features, write_results
-from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings, run
+from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,8 +8,9 @@ are numbered from 1 within camera and identity. `tools/test.py --out` writes suc
 
 import argparse
 
+from tsgan.command_line import run
 from tsgan.evaluation import evaluate, load_features, results_table, write_results
-from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings, run
+from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings
 
 
 def parse_args() -> argparse.Namespace:

@@ -5,13 +5,13 @@ Each folder is one seed's; in it, each folder with a ``results.json`` is one row
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from tsgan.apis import mean_and_std, over_seeds, spread
+from tsgan.command_line import run
 from tsgan.evaluation import METRIC_NAMES
+from tsgan.experiments import mean_and_std, over_seeds, spread
 
 
 def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
@@ -22,7 +22,7 @@ def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
             try:
                 results = json.loads(file.read_text(encoding='utf-8'))
             except ValueError as error:
-                sys.exit(f'{file} is no whole JSON ({error}): test that model again.')
+                raise ValueError(f'{file} is no whole JSON ({error}): test that model again.') from error
             runs.setdefault(file.parent.relative_to(seed).as_posix(), []).append(results)
     return runs
 
@@ -52,7 +52,7 @@ def main() -> None:
 
     runs = read_results(args.seeds)
     if not runs:
-        sys.exit(f'no results.json below {", ".join(map(str, args.seeds))}: test a model there first.')
+        raise FileNotFoundError(f'no results.json below {", ".join(map(str, args.seeds))}: test a model there first.')
     measured = {row: over_seeds(results) for row, results in runs.items()}
     print('| row | setting | seeds | ' + ' | '.join(METRIC_NAMES) + ' |')
     print('|---' * (len(METRIC_NAMES) + 3) + '|')
@@ -76,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

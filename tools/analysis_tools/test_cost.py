@@ -7,7 +7,6 @@ gets through, in the median of several runs, for which the configs take turns. W
 
 import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -18,7 +17,8 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tsgan.apis import load_config
+from tsgan import command_line
+from tsgan.experiments import load_config
 from tsgan.registry import MODELS
 
 
@@ -87,20 +87,17 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     rows, timed = [], []
-    try:
-        for path in args.configs:
-            cfg = load_config(path)
-            init_default_scope(cfg.default_scope)
-            model, size = MODELS.build(cfg.model).to(args.device).eval(), test_size(cfg)
-            for modality in ('rgb', 'ir'):
-                one = make_run(model, size, modality, batch_size=1)
-                count = operations(one)
-                gflops = f'{count / 1e9:.3f}' if count else '-'  # outside of torch, nobody counts
-                counts = f'{parameters_that_run(model, one) / 1e6:.2f} | {gflops}'
-                rows.append(f'| `{path}` | {modality.upper()} | {size[0]}x{size[1]} | {counts}')
-                timed.append(make_run(model, size, modality, args.batch_size))
-    except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f'error: {error}')
+    for path in args.configs:
+        cfg = load_config(path)
+        init_default_scope(cfg.default_scope)
+        model, size = MODELS.build(cfg.model).to(args.device).eval(), test_size(cfg)
+        for modality in ('rgb', 'ir'):
+            one = make_run(model, size, modality, batch_size=1)
+            count = operations(one)
+            gflops = f'{count / 1e9:.3f}' if count else '-'  # outside of torch, nobody counts
+            counts = f'{parameters_that_run(model, one) / 1e6:.2f} | {gflops}'
+            rows.append(f'| `{path}` | {modality.upper()} | {size[0]}x{size[1]} | {counts}')
+            timed.append(make_run(model, size, modality, args.batch_size))
     for run in timed:
         run()  # whatever is done once
     runs = [[seconds(run) for run in timed] for _ in range(args.repeats)]
@@ -114,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    command_line.run(main)

@@ -6,11 +6,11 @@ python tools/analysis_tools/trivial_rankers.py data/synthetic
 
 import argparse
 import os
-import sys
 
 import cv2
 import numpy as np
 
+from tsgan.command_line import run
 from tsgan.datasets import SYSUMM01
 from tsgan.evaluation import FeatureTable, SingleModalityProtocol, SYSUMM01Protocol, evaluate
 from tsgan.images import read_image
@@ -76,10 +76,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    try:
-        images, labels = read_table(args.root)
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    images, labels = read_table(args.root)
     rankers = {
         f'chance, {args.seeds} seeds': [random_features(len(images), seed) for seed in range(args.seeds)],
         'gray histogram': [np.stack([histograms(image, colour=False) for image in images])],
@@ -105,4 +102,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

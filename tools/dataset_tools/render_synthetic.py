@@ -1,8 +1,8 @@
 """Render the synthetic data set: python tools/dataset_tools/render_synthetic.py data/synthetic"""
 
 import argparse
-import sys
 
+from tsgan.command_line import run
 from tsgan.datasets.synthetic import contact_sheet, render_dataset
 
 
@@ -27,28 +27,23 @@ def parse_args():
 
 def main():
     args = parse_args()
-    try:
-        root = render_dataset(
-            args.root,
-            num_train=args.num_train,
-            num_val=args.num_val,
-            num_test=args.num_test,
-            num_pretrain=args.num_pretrain,
-            frames=args.frames,
-            size=tuple(args.size),
-            seed=args.seed,
-            workers=args.workers,
-            force=args.force,
-        )
-        print(f'{root} is ready.')
-        if args.contact_sheet:
-            contact_sheet(root, args.contact_sheet)
-            print(f'{args.contact_sheet} shows some of its test identities.')
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
-    except KeyboardInterrupt:
-        sys.exit('interrupted: the same command begins again')
+    root = render_dataset(
+        args.root,
+        num_train=args.num_train,
+        num_val=args.num_val,
+        num_test=args.num_test,
+        num_pretrain=args.num_pretrain,
+        frames=args.frames,
+        size=tuple(args.size),
+        seed=args.seed,
+        workers=args.workers,
+        force=args.force,
+    )
+    print(f'{root} is ready.')
+    if args.contact_sheet:
+        contact_sheet(root, args.contact_sheet)
+        print(f'{args.contact_sheet} shows some of its test identities.')
 
 
 if __name__ == '__main__':
-    main()
+    run(main, lambda: 'interrupted: the same command begins again')

@@ -1,10 +1,7 @@
 """What the command lines that take a features file have in common: how a protocol is asked for."""
 
 import os
-import sys
-import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 
 from .protocols import LLCMProtocol, RegDBProtocol, SYSUMM01Protocol
 
@@ -76,12 +73,3 @@ def describe(protocol: SYSUMM01Protocol | RegDBProtocol | LLCMProtocol, args: Na
     if about.pop('directions', None):
         about['searched'] = 'query_* with gallery_*' if args.swap else 'gallery_* with query_*'
     return about
-
-
-def run(main: Callable[[], None]) -> None:
-    """Run a command line; what is wrong with its input is said in a sentence, and ends it; a warning is one line."""
-    warnings.formatwarning = lambda message, *where: f'warning: {message}\n'
-    try:
-        main()
-    except (ValueError, OSError, RuntimeError, NotImplementedError, ImportError) as error:
-        sys.exit(f'error: {error}')

@@ -40,6 +40,20 @@ ROW_BYTES = 64  # that a distance may cost, in the worst case that all are equal
 _TINY = 1e-12  # a row maximum of 0 (all features equal) divides nothing
 
 
+def checked_device(device: str | None) -> 'torch.device':
+    """The device of this name; by default, the GPU where torch sees one.
+
+    Raises:
+        ValueError: When there is no such device.
+    """
+    import torch
+
+    try:
+        return torch.empty(0, device=device or default_device()).device
+    except (RuntimeError, AssertionError) as error:  # no such name; not there
+        raise ValueError(f'no device {device}: expected cpu, or cuda where torch sees a GPU.') from error
+
+
 def default_device() -> str:
     """'cuda' where torch sees a GPU, else 'cpu'."""
     import torch
@@ -76,7 +90,7 @@ class FeatureDistances:
         chosen = feats if index is None else feats[index]
         equal = first_equal(chosen)
         self.equal = equal if (equal != np.arange(len(equal))).any() else None  # (N,), where some are equal
-        self.feats = torch.as_tensor(centre(chosen), device=device or default_device())  # (N, D)
+        self.feats = torch.as_tensor(centre(chosen), device=checked_device(device))  # (N, D)
         self.squares = torch.einsum('nd,nd->n', self.feats, self.feats)  # (N,)
         # How far a distance of `rows` may be off: float32 rounds each of the D products that it sums, and the features.
         eps, digits = torch.finfo(torch.float32).eps, 2 + self.feats.shape[1] ** 0.5

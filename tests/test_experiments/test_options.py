@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from tsgan.apis import load_config, options
+from tsgan.experiments import load_config, options
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 TSGAN = 'synthetic/tsgan_jd'

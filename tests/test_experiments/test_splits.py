@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tsgan.apis import average_splits
 from tsgan.evaluation import METRIC_NAMES, results_table
+from tsgan.experiments import average_splits
 
 
 def setting(seed, reranked=False):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tsgan.apis import draw_tables, over_seeds, papers_numbers, spread, tables_markdown
+from tsgan.experiments import draw_tables, over_seeds, papers_numbers, spread, tables_markdown
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')

@@ -8,28 +8,29 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import torch.distributed as dist
-
 import tsgan
+
+STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM has come; ``args[0]`` is its number."""
+    """A signal to stop has come; ``args[0]`` is its number."""
 
 
 def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'stopped') -> None:
     """Run a command line.
 
-    What this package refuses is one sentence on stderr, and exit code 1; so is a file that cannot be read or written.
-    Any other error is none of the input, and keeps its traceback. SIGINT and SIGTERM end in ``when_stopped()``, with
-    exit code 130 or 143. Of several ranks, the first one says it.
+    What this package refuses is one sentence on stderr, and exit code 2, as of a wrong argument; so is a file that
+    cannot be read or written, and a package that is not there. Any other error is none of the input, and keeps its
+    traceback; all keep it with ``TSGAN_TRACEBACK=1`` in the environment. SIGINT, SIGTERM and SIGHUP end in
+    ``when_stopped()``, with 128 and their number as exit code. Of several ranks, the first one says it.
     """
     parent, came, hook = os.getpid(), [], sys.unraisablehook
 
     def stop(number: int, _: object) -> None:
         if os.getpid() != parent:  # a process that loads data; it says nothing
             os._exit(0)
-        for name in (signal.SIGINT, signal.SIGTERM):  # a launcher sends them once more
+        for name in STOPS:  # a launcher sends them once more
             signal.signal(name, signal.SIG_IGN)
         came.append(number)
         # Python drops what is raised while it forks or takes an object away: again, until it is on its way
@@ -38,15 +39,15 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
         throw(number)
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)
+    for name in STOPS:
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(name, stop)
     warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
     first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     try:
         main()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if dist.is_available() and dist.is_initialized():
-            dist.destroy_process_group()  # gloo's threads, left to the end of Python, now and then abort it
+        leave_process_group()
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if came:  # an error, too, is then of another rank's end
@@ -54,9 +55,17 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
                 print(when_stopped(), file=sys.stderr, flush=True)
             sys.exit(128 + came[0])
         sentence = refusal(error)
-        if sentence is None:
+        if sentence is None or os.environ.get('TSGAN_TRACEBACK', '0') not in ('', '0'):
             raise
-        sys.exit(f'error: {sentence}')
+        print(f'error: {sentence}', file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def leave_process_group() -> None:
+    """gloo's threads, left to the end of Python, now and then abort it."""
+    dist = sys.modules.get('torch.distributed')
+    if dist and dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def throw(number: int) -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tsgan.apis import continue_from, describe_tested, load_config
-from tsgan.apis.options import limit_workers, set_split
+from tsgan.experiments import continue_from, describe_tested, load_config
+from tsgan.experiments.options import limit_workers, set_split
 from tsgan.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -1,0 +1,52 @@
+"""From configs to trained rows and tables: for people who experiment."""
+
+from .campaign import Campaign, duration, num_cores
+from .estimate import estimate
+from .finished import is_tested, last_checkpoint
+from .options import add_cfg_options, add_run_arguments, default_work_dir, load_config, taken_options
+from .rows import CONFIGS, RERANKED, Rows
+from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
+from .splits import average_splits
+from .tables import (
+    PRINTED,
+    SETTINGS,
+    TABLES,
+    draw_tables,
+    mean_and_std,
+    over_seeds,
+    papers_numbers,
+    spread,
+    tables_markdown,
+)
+
+__all__ = [
+    'CONFIGS',
+    'PRINTED',
+    'RERANKED',
+    'Campaign',
+    'Rows',
+    'SETTINGS',
+    'TABLES',
+    'add_cfg_options',
+    'add_run_arguments',
+    'average_splits',
+    'build_runner',
+    'check_data',
+    'continue_from',
+    'default_work_dir',
+    'describe_tested',
+    'draw_tables',
+    'duration',
+    'estimate',
+    'is_tested',
+    'last_checkpoint',
+    'load_config',
+    'mean_and_std',
+    'num_cores',
+    'over_seeds',
+    'papers_numbers',
+    'spread',
+    'tables_markdown',
+    'taken_options',
+    'use_amp',
+]
