@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,17 @@ from mmengine.logging import MessageHub
 from mmengine.runner.checkpoint import CheckpointLoader, load_checkpoint
 
 from tsgan import checkpoints
-from tsgan.checkpoints import config_of, find_checkpoint, fitting, open_checkpoint, prefix_that_fits, weights_of
+from tsgan.checkpoints import (
+    config_of,
+    find_checkpoint,
+    fingerprint,
+    fitting,
+    meta_of,
+    open_checkpoint,
+    prefix_that_fits,
+    save_weights,
+    weights_of,
+)
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 
@@ -73,6 +84,14 @@ def safetensors():
     return struct.pack('<Q', len(head)) + head + bytes(4)
 
 
+def safetensors_a_bit_off():
+    with tempfile.TemporaryDirectory() as folder:
+        save_weights(f'{folder}/a', network().state_dict(), {})
+        data = bytearray(Path(folder, 'a').read_bytes())
+    data[-7] ^= 1
+    return bytes(data)
+
+
 def damaged():
     data = saved(network().state_dict())
     at = data.index(b'data.pkl') + 100
@@ -107,7 +126,8 @@ NO_WEIGHTS = {
     'tar': (tar, 'it seems to be a tar archive'),
     'zip': (lambda: zipped('readme.txt'), 'a zip archive of readme.txt'),
     'npz': (numpy_archive, 'a NumPy archive'),
-    'safetensors': (safetensors, 'it seems to be safetensors'),
+    'safetensors cut off': (lambda: safetensors()[:-1], 'safetensors that are damaged'),
+    'safetensors a bit off': (safetensors_a_bit_off, 'safetensors that are damaged'),
     'half': (lambda: saved(network().state_dict())[:2000], 'half a file, whose end is missing'),
     'half of the old format': (lambda: before_zip(network().state_dict())[:900], 'half a file'),
     'damaged': (damaged, 'it seems to be damaged'),
@@ -173,6 +193,65 @@ def test_the_log_of_a_training_is_read_with_its_statistics(tmp_path, save):
     (tmp_path / 'a.pth').write_bytes(save({'state_dict': {}, 'message_hub': hub.state_dict()}))
     log = open_checkpoint(tmp_path / 'a.pth')['message_hub']
     assert log['log_scalars']['loss'].mean() == 3 and log['runtime_info']['epoch'] == 3
+
+
+def test_safetensors_are_read_as_they_were_written_with_what_they_say_and_nothing_else_is_left(tmp_path):
+    weights = {**network().half().state_dict(), 'steps': torch.tensor(3), 'none': torch.zeros(0, 2)}
+    save_weights(tmp_path / 'a.safetensors', weights, {'epoch': 3, 'who': ['Zoë']})
+    found = open_checkpoint(tmp_path / 'a.safetensors')
+    assert {n: (t.dtype, t.tolist()) for n, t in weights_of(found).items()} == {
+        n: (t.dtype, t.tolist()) for n, t in weights.items()
+    }
+    assert meta_of(found) == {'epoch': 3, 'who': ['Zoë'], 'sha256': fingerprint(weights)}
+    assert [file.name for file in tmp_path.iterdir()] == ['a.safetensors']
+    shapes = weights_of(open_checkpoint(tmp_path / 'a.safetensors', 'meta'))
+    assert shapes['weight'].is_meta and {n: t.shape for n, t in shapes.items()} == {
+        n: t.shape for n, t in weights.items()
+    }
+
+
+def test_a_fingerprint_tells_a_value_a_name_a_type_and_a_shape_apart():
+    weights = {'a': torch.zeros(2, 3), 'b': torch.ones(1)}
+    others = [
+        {'a': torch.zeros(2, 3), 'b': torch.ones(1) + 1e-7},
+        {'a': torch.zeros(2, 3), 'c': torch.ones(1)},
+        {'a': torch.zeros(2, 3), 'b': torch.ones(1).double()},
+        {'a': torch.zeros(3, 2), 'b': torch.ones(1)},
+    ]
+    assert fingerprint(dict(reversed(weights.items()))) == fingerprint(weights)
+    assert len({fingerprint(other) for other in [weights, *others]}) == 5
+
+
+def test_safetensors_of_other_programs_are_weights_too(tmp_path):
+    (tmp_path / 'a.st').write_bytes(safetensors())  # by content, whatever the name
+    assert weights_of(open_checkpoint(tmp_path / 'a.st'))['a'].tolist() == [0]
+    load_checkpoint(loaded := torch.nn.ParameterDict({'a': torch.ones(1)}), str(tmp_path / 'a.st'), strict=True)
+    assert loaded['a'] == 0
+
+
+@pytest.mark.filterwarnings('ignore::FutureWarning')
+def test_a_file_that_runs_code_is_read_by_whom_trusts_it_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path('old.pth').write_bytes(saved({'state_dict': network().state_dict(), 'args': RunsCode()}))
+    with pytest.raises(RuntimeError, match='--trust-checkpoint'):
+        open_checkpoint('old.pth')
+    assert not Path('ran').exists()
+    monkeypatch.setattr(checkpoints, 'TRUSTED', {'all': False})
+    checkpoints.trust_files()
+    assert weights_of(open_checkpoint('old.pth')).keys() == {'weight', 'bias'}
+    assert Path('ran').exists()
+
+
+def test_weights_that_come_with_the_package_are_found_by_their_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, 'WEIGHTS', tmp_path / 'weights')
+    monkeypatch.chdir(tmp_path)
+    Path('weights').mkdir()
+    Path('weights/small_net.safetensors').touch()
+    assert find_checkpoint('Small_net') == str(tmp_path / 'weights/small_net.safetensors')
+    Path('small_net').touch()  # a person's own file goes first
+    assert find_checkpoint('small_net') == 'small_net'
+    with pytest.raises(FileNotFoundError, match='no checkpoint at other'):
+        find_checkpoint('other')
 
 
 def test_names_and_shapes_are_read_without_the_numbers(tmp_path):

@@ -4,11 +4,15 @@ MMEngine opens its files here too: :func:`open_checkpoint` is registered with it
 """
 
 import ast
+import hashlib
+import json
+import os
 import re
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.parse import urlparse
 
 import numpy as np
@@ -16,16 +20,21 @@ import torch
 from mmengine.dist import barrier, get_rank
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from tsgan.file_kinds import kind_by_beginning
+from tsgan.places import PACKAGE
 
-EXPECTED = 'expected what torch.save writes of tensors by name, bare or in a `state_dict`'
+EXPECTED = 'expected safetensors, or what torch.save writes of tensors by name, bare or in a `state_dict`'
+WEIGHTS = PACKAGE / 'weights'  # that come with the package
+TRUSTED = {'all': False}  # whether files may run code: their reader says so
 
 
 def find_checkpoint(place: str | Path) -> str:
-    """A checkpoint by its file, its address, or the work dir of a training, whose last one is then meant.
+    """A checkpoint by its file, its address, its name, or the work dir of a training, whose last one is then meant.
 
     Raises:
         FileNotFoundError: When there is none.
@@ -44,8 +53,20 @@ def find_checkpoint(place: str | Path) -> str:
             )
         return str(found)
     if not path.is_file():
+        if found := shipped(str(place)):
+            return str(found)
         raise FileNotFoundError(f'no checkpoint at {place}: give one, as a training writes in its work dir.')
     return str(path)
+
+
+def shipped(name: str) -> Path | None:
+    """The weights of this name that come with the package, if there are such."""
+    return next((file for file in WEIGHTS.glob('*.safetensors') if file.stem == name.lower()), None)
+
+
+def trust_files() -> None:
+    """From now on, files that need code of their writer to be read are read, and run it: a person's own old ones."""
+    TRUSTED['all'] = True
 
 
 def noted_checkpoint(work_dir: Path) -> Path | None:
@@ -83,10 +104,7 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
     if not path.is_file():
         raise FileNotFoundError(f'no file of weights at {file}.')
     try:
-        check_sums(path)
-        with safe_globals(SAFE), warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of what then is an error
-            content = torch.load(path, map_location=map_location, weights_only=True)
+        content = read_safetensors(path, map_location) if is_safetensors(path) else load(path, map_location)
     except (OSError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # of any kind, as deep inside as the parser has come
@@ -106,6 +124,67 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
         raise RuntimeError(f'{file} is a file of another program: {where} (its entries: {entries}); {EXPECTED}.')
     meta_of(content).pop('config', None)  # of before MMEngine, which runs it as Python on resuming
     return content
+
+
+def load(path: Path, map_location: str | Callable | None) -> object:
+    check_sums(path)
+    with safe_globals(SAFE), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of what then is an error
+        try:
+            return torch.load(path, map_location=map_location, weights_only=True)
+        except UnpicklingError:
+            if not TRUSTED['all']:
+                raise
+        return torch.load(path, map_location=map_location, weights_only=False)
+
+
+def is_safetensors(path: Path) -> bool:
+    with path.open('rb') as file:
+        head = file.read(9)
+    return head[8:] == b'{' and int.from_bytes(head[:8], 'little') < path.stat().st_size
+
+
+def read_safetensors(path: Path, map_location: str | Callable | None = 'cpu') -> dict:
+    """Weights as :func:`save_weights`, or anybody else, has written them."""
+    with safe_open(path, framework='pt') as file:
+        meta = json.loads((file.metadata() or {}).get('meta', '{}'))
+        if map_location == 'meta':
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+            return {'state_dict': {n: torch.empty(shape, device='meta') for n, shape in shapes.items()}, 'meta': meta}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if meta.get('sha256', '') not in ('', fingerprint(tensors)):
+        raise SafetensorError('its tensors are not those that were written')
+    if isinstance(map_location, (str, torch.device)):
+        tensors = {name: tensor.to(map_location) for name, tensor in tensors.items()}
+    return {'state_dict': tensors, 'meta': meta}
+
+
+def save_weights(file: str | Path, weights: Mapping[str, Tensor], meta: dict) -> None:
+    """Write tensors as safetensors: a temporary file first, so that a file of this name is a whole one.
+
+    Args:
+        file (str | Path): Where to.
+        weights (Mapping[str, Tensor]): The tensors by name.
+        meta (dict): What :func:`meta_of` is to give back, JSON; ``sha256`` of the tensors comes to it.
+    """
+    path = Path(file)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    text = json.dumps({**meta, 'sha256': fingerprint(tensors)}, ensure_ascii=False)
+    unfinished = path.with_name(f'{path.name}.unfinished')
+    save_file(tensors, unfinished, metadata={'format': 'pt', 'meta': text})
+    with unfinished.open('rb+') as written:
+        os.fsync(written.fileno())
+    os.replace(unfinished, path)
+
+
+def fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors: names in sorted order, types, shapes, bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_sums(path: Path) -> None:
@@ -203,8 +282,8 @@ def seems(path: Path, error: Exception) -> str:
         return 'a web page, which a download has given in place of the file'
     if head[257:262] == b'ustar':
         return 'a tar archive'
-    if head[8:10] == b'{"' and int.from_bytes(head[:8], 'little') < path.stat().st_size:
-        return 'safetensors (`torch.save(safetensors.torch.load_file(FILE), OUT)` makes one that can be read)'
+    if isinstance(error, SafetensorError):
+        return f'safetensors that are damaged ({error})'
     if TORCH_BEFORE_ZIP in head[:32]:
         return needs_code(path, error) or 'half a file, or damaged'
     if head.startswith(b'\x80'):
@@ -247,7 +326,8 @@ def needs_code(path: Path, error: Exception) -> str | None:
         names = []
     return (
         'one that holds more than weights, and would run code of its writer to be read '
-        f'({", ".join(names[:3] or [asked[1]])}): if you trust that, keep the tensors alone, '
+        f'({", ".join(names[:3] or [asked[1]])}): if you trust that, --trust-checkpoint lets it; or keep the tensors '
+        'alone, '
         "`torch.save(torch.load(FILE, weights_only=False)['state_dict'], OUT)`, or of a whole network "
         '`torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)`'
     )

@@ -3,7 +3,7 @@
 from .campaign import Campaign, duration, num_cores
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
-from .options import add_cfg_options, add_run_arguments, default_work_dir, load_config, taken_options
+from .options import add_cfg_options, add_run_arguments, add_trust, default_work_dir, load_config, taken_options
 from .rows import CONFIGS, RERANKED, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
@@ -29,6 +29,7 @@ __all__ = [
     'TABLES',
     'add_cfg_options',
     'add_run_arguments',
+    'add_trust',
     'average_splits',
     'build_runner',
     'check_data',

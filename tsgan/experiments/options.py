@@ -3,11 +3,13 @@
 import ast
 import os
 import re
-from argparse import ArgumentParser
+from argparse import Action, ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
+
+from tsgan.checkpoints import trust_files
 
 from .arguments import (
     LOADERS,
@@ -31,8 +33,23 @@ def add_run_arguments(parser: ArgumentParser) -> None:
     """The arguments that training and testing have in common."""
     parser.add_argument('--work-dir', help='folder for what the run writes; default: work_dirs/<path of the config>')
     add_cfg_options(parser)
+    add_trust(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        '--trust-checkpoint',
+        action=TrustFiles,
+        nargs=0,
+        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
+    )
+
+
+class TrustFiles(Action):
+    def __call__(self, *_: object) -> None:
+        trust_files()
 
 
 def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
