@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tsgan.experiments import TABLES, load_config
+from tsgan.experiments import TABLES, campaign, load_config
 
 ROOT = Path(__file__).parents[2]
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
@@ -325,7 +325,7 @@ def test_the_time_that_is_left_counts_what_is_to_be_made_alone(tool, capsys, mon
         return call(self, *args)
 
     monkeypatch.setattr(tool.Campaign, 'call', slow)
-    monkeypatch.setattr(tool, 'duration', lambda seconds: f'{seconds:.1f}')
+    monkeypatch.setattr(campaign, 'duration', lambda seconds: f'{seconds:.1f}')
     tool.start(*ROWS)  # seed 0's five are there; seed 1's take 0.3 + 0.6 + 0.3 + 0.6 + 0.6 s
     etas = [float(line.rsplit(' ', 1)[1]) for line in capsys.readouterr().out.splitlines() if 'ETA' in line]
     assert etas[5] == pytest.approx(4 * 0.3, abs=0.5) and etas[-1] == 0
