@@ -358,7 +358,7 @@ SAFE = [
 
 @CheckpointLoader.register_scheme('', force=True)
 def load_from_local(filename: str, map_location: str | Callable | None = None) -> dict:
-    return open_checkpoint(filename, map_location)
+    return open_checkpoint(find_checkpoint(filename), map_location)
 
 
 @CheckpointLoader.register_scheme(('http://', 'https://'), force=True)

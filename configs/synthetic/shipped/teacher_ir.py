@@ -1,6 +1,6 @@
-# The IR teacher of the shipped model.
+# The IR teacher of the shipped model: start.py, trained on with IR images alone.
 _base_ = './start.py'
-model = dict(reid=dict(encoder=dict(checkpoint='work_dirs/shipped/start', trained_by='tools/make_weights.py')))
+load_from = 'work_dirs/shipped/start'
 train_dataloader = dict(dataset=dict(modality='ir'), batch_sampler=dict(num_batches=100))
 test_evaluator = dict(protocol=dict(_delete_=True, type='SingleModalityProtocol', modality='ir'))
 param_scheduler = [
