@@ -1,87 +1,29 @@
-"""TS-GAN from nothing to a table and two figures, on synthetic images: ``python tools/demo.py``.
+"""TS-GAN from the model that comes with the package to a table and two figures: ``python tools/demo.py``.
 
-Renders the data set, trains what student and teacher begin with, the IR teacher and TS-GAN, tests without and with
-re-ranking. Results come to lie in ``work_dirs/demo``. What is there from an earlier run is used again; an interrupted
-training goes on after its last finished epoch.
+Renders the data set, has the package's model learn its people - first an IR teacher, then TS-GAN with it - and tests
+it, without and with re-ranking. Results come to lie in ``work_dirs/demo``. What is there from an earlier run is used
+again; an interrupted training goes on after its last finished epoch.
 """
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+from tsgan.command_line import run
 from tsgan.evaluation import METRIC_NAMES
-from tsgan.experiments import PRINTED, SETTINGS, papers_numbers
+from tsgan.experiments import PRINTED, SETTINGS, Steps, papers_numbers
+from tsgan.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DATA = Path('data/synthetic')
 OUT = Path('work_dirs/demo')
-START = f'model.reid.encoder.checkpoint={OUT}/pretrain'
-TEACHER = f'model.teacher.encoder.checkpoint={OUT}/teacher_ir'
-TRAININGS = {  # config in configs/synthetic: what it trains, options
-    'pretrain': ('identity pre-training (RGB; in place of ImageNet)', []),
-    'teacher_ir': ('IR teacher', [START]),
-    'tsgan_jd_sum': ('TS-GAN, joint discriminator, all teacher-student losses', [START, TEACHER]),
-}
-EPOCHS = 10  # of each, in configs/_base_/schedules/reid_synthetic.py
-# one log line of a training: Epoch(train)  [3][20/50]  lr: ...  eta: 0:01:23
-PROGRESS = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*?eta: ([\d:]+)')
-
-console = Console()
-
-
-def run(command: list[str], log: Path, bar: tuple[str, int] | None = None) -> None:
-    """Run a command, its output going to ``log``; with ``bar`` = (label, epochs), show a training's progress."""
-    with (
-        log.open('a') as file,
-        Progress(
-            TextColumn('{task.description}'),
-            BarColumn(),
-            TextColumn('{task.percentage:>3.0f} %'),
-            TimeElapsedColumn(),
-            TextColumn('left {task.fields[left]}'),
-            console=console,
-            disable=bar is None,
-        ) as progress,
-    ):
-        task = progress.add_task(bar[0] if bar else '', total=1, left='-')
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        try:
-            for line in process.stdout:
-                file.write(line)
-                if bar and (match := PROGRESS.search(line)):
-                    epoch, iteration, iterations = (int(match[i]) for i in (1, 2, 3))
-                    done = (epoch - 1 + iteration / iterations) / bar[1]
-                    progress.update(task, completed=done, left=match[4])
-        finally:
-            if process.poll() is None and sys.exc_info()[0]:
-                process.terminate()
-            process.wait()
-    if process.returncode:
-        tail = ''.join(log.read_text().splitlines(keepends=True)[-15:])
-        sys.exit(f'{tail}\n{" ".join(command[1:])} failed; all that it said is in {log}')
-
-
-def train(name: str, log: Path) -> Path:
-    """Train ``configs/synthetic/<name>.py``, or go on where an earlier run stopped; the last checkpoint."""
-    label, options = TRAININGS[name]
-    config = f'configs/synthetic/{name}.py'
-    checkpoint = OUT / name / f'epoch_{EPOCHS}.pth'
-    if (ROOT / checkpoint).exists():
-        console.print(f'{label}: {checkpoint} is there')
-    else:
-        options = [*options, 'default_hooks.logger.interval=10']
-        work_dir = ['--work-dir', str(OUT / name)]
-        command = [sys.executable, 'tools/train.py', config, '--resume', *work_dir, '--cfg-options', *options]
-        run(command, log, (label, EPOCHS))
-    return checkpoint
+MODEL = 'tsgan-jd_small_synthetic'
+EPOCHS = 5  # of 50 iterations, of each training: what two cores without AVX-512 do in minutes
+SHORT = [f'load_from={MODEL}', 'model.reid.encoder.checkpoint=None']
+SHORT += [f'train_cfg.max_epochs={EPOCHS}', f'param_scheduler.1.T_max={EPOCHS}', 'optim_wrapper.reid.optimizer.lr=5e-4']
 
 
 def table(results: dict[str, dict]) -> str:
@@ -102,31 +44,33 @@ def table(results: dict[str, dict]) -> str:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    start = time.time()
-    (ROOT / OUT).mkdir(parents=True, exist_ok=True)
-    log = ROOT / OUT / 'demo.log'
-    render = [sys.executable, 'tools/dataset_tools/render_synthetic.py', str(DATA)]
-    sheet = ['--contact-sheet', str(OUT / 'data.jpg')]
-    if subprocess.run(render + sheet, cwd=ROOT).returncode:  # shows its own progress
-        sys.exit(1)
-    for name in TRAININGS:
-        checkpoint = train(name, log)
-    console.print('test, without and with re-ranking')
-    results_file = OUT / 'results.json'
-    test = ['tools/test.py', f'configs/synthetic/{name}.py', str(checkpoint), '--rerank', '--json', str(results_file)]
-    run([sys.executable, *test, '--work-dir', str(checkpoint.parent)], log)
-    rankers = [sys.executable, 'tools/analysis_tools/trivial_rankers.py', str(DATA)]
-    trivial = subprocess.run(rankers, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    start, steps = time.time(), Steps(OUT / 'demo.log')
+    render = [sys.executable, str(ROOT / 'tools/dataset_tools/render_synthetic.py'), str(DATA)]
+    if subprocess.run([*render, '--contact-sheet', str(OUT / 'data.jpg')]).returncode:  # shows its own progress
+        sys.exit(2)
+    steps.train('synthetic/teacher_ir.py', OUT / 'teacher_ir', 'IR teacher', SHORT)
+    teacher = f'model.teacher.encoder.checkpoint={OUT}/teacher_ir'
+    config = 'synthetic/tsgan_jd_sum.py'
+    label = 'TS-GAN, joint discriminator, all teacher-student losses'
+    checkpoint = steps.train(config, OUT / 'tsgan_jd_sum', label, [*SHORT, teacher])
+    steps.say('test, without and with re-ranking')
+    results = OUT / 'results.json'
+    where = ['--json', results, '--work-dir', checkpoint.parent]
+    steps.call('test.py', ROOT / 'configs' / config, checkpoint, '--rerank', *where)
+    rankers = [sys.executable, str(ROOT / 'tools/analysis_tools/trivial_rankers.py'), str(DATA)]
+    trivial = subprocess.run(rankers, capture_output=True, text=True, check=True).stdout
 
     for picture in ('ranked_list.jpg', 'translation_grid.jpg'):
-        shutil.copy(ROOT / checkpoint.parent / picture, ROOT / OUT / picture)
-    text = table(json.loads((ROOT / results_file).read_text()))
+        shutil.copy(checkpoint.parent / picture, OUT / picture)
+    text = table(json.loads(results.read_text()))
     text += f'\n\nRankers that learned nothing, all-search single-shot, %:\n{trivial}'
-    (ROOT / OUT / 'table.txt').write_text(text)
-    console.print(f'\n{text}', highlight=False, soft_wrap=True)
-    console.print(f'{OUT}: table.txt, results.json, ranked_list.jpg, translation_grid.jpg, data.jpg, demo.log')
-    console.print(f'{(time.time() - start) / 60:.1f} minutes')
+    (OUT / 'table.txt').write_text(text)
+    steps.say(f'\n{text}')
+    steps.say(f'{OUT}: table.txt, results.json, ranked_list.jpg, translation_grid.jpg, data.jpg, demo.log')
+    steps.say(f'{(time.time() - start) / 60:.1f} minutes')
+    page = f'{sys.executable} {ROOT}/demo/app.py --model {ROOT}/configs/{config} --weights {checkpoint}'
+    steps.say(f'\nlook at what it finds, in a browser:\n    {page} --gallery {DATA}/cam1')
 
 
 if __name__ == '__main__':
-    main()
+    run(main, lambda: 'stopped; the same command goes on from here.')

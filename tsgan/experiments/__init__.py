@@ -7,6 +7,7 @@ from .options import add_cfg_options, add_run_arguments, add_trust, default_work
 from .rows import CONFIGS, RERANKED, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
+from .steps import Steps
 from .tables import (
     PRINTED,
     SETTINGS,
@@ -25,6 +26,7 @@ __all__ = [
     'RERANKED',
     'Campaign',
     'Rows',
+    'Steps',
     'SETTINGS',
     'TABLES',
     'add_cfg_options',
