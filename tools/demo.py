@@ -21,7 +21,7 @@ from tsgan.places import ROOT
 DATA = Path('data/synthetic')
 OUT = Path('work_dirs/demo')
 MODEL = 'tsgan-jd_small_synthetic'
-EPOCHS = 5  # of 50 iterations, of each training: what two cores without AVX-512 do in minutes
+EPOCHS = 4  # of 50 iterations, of each training: what two cores without AVX-512 do in minutes
 SHORT = [f'load_from={MODEL}', 'model.reid.encoder.checkpoint=None']
 SHORT += [f'train_cfg.max_epochs={EPOCHS}', f'param_scheduler.1.T_max={EPOCHS}', 'optim_wrapper.reid.optimizer.lr=5e-4']
 

@@ -48,7 +48,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    args, steps = parse_args(), Steps(OUT / 'make_weights.log')
+    parse_args()
+    steps = Steps(OUT / 'make_weights.log')
     link_people(PEOPLE)
     render_dataset('data/synthetic')
     steps.train('synthetic/shipped/start.py', OUT / 'start', 'start, both modalities')

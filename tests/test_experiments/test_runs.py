@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from tsgan.checkpoints import save_weights
 from tsgan.experiments import continue_from, describe_tested, load_config
 from tsgan.experiments.options import limit_workers, set_split
 from tsgan.registry import MODELS
@@ -136,6 +137,15 @@ def test_tensors_of_another_shape_are_refused_but_for_the_classifier(small, tmp_
     wider.model.reid.encoder.backbone.stem_channels = 32
     with pytest.raises(RuntimeError, match='or have another shape, reid.encoder.backbone.conv1.weight first'):
         describe_tested(wider, file)
+
+
+def test_a_model_without_its_classifier_is_tested(small, tmp_path):
+    file = save(small(), tmp_path / 'a.pth')
+    weights = torch.load(file, weights_only=False)['state_dict']
+    save_weights(tmp_path / 'a.safetensors', {n: t.half() for n, t in weights.items() if 'classifier' not in n}, {})
+    cfg = small()
+    describe_tested(cfg, str(tmp_path / 'a.safetensors'))
+    assert cfg.test_evaluator.tested.checkpoint == str(tmp_path / 'a.safetensors')
 
 
 def stopped(work_dir, epoch=3, without=()):

@@ -84,7 +84,7 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     wanted = {f'{child}.{name}': tensor.shape for child, state in states.items() for name, tensor in state.items()}
 
     def fits(name: str, shape: torch.Size) -> bool:
-        # the classifier has no say in a test: of other identities, or not there; a tensor without elements takes any shape
+        # the classifier has no say in a test; a tensor without elements takes any shape
         return 'classifier' in name or (name in found and (found[name] == shape or 0 in shape))
 
     wrong = [name for name, shape in wanted.items() if not fits(name, shape)]
