@@ -1,9 +1,9 @@
 """Reads an image file, whatever its bits, and says what is wrong with one."""
 
+from pathlib import Path
+
 import cv2
-import mmcv
 import numpy as np
-from mmengine import fileio
 from PIL import Image, UnidentifiedImageError
 
 TIFF_SIGNATURES = (b'II*\0', b'MM\0*')
@@ -53,15 +53,15 @@ def decode(path: str) -> np.ndarray:
     Raises:
         ValueError: If OpenCV cannot decode it.
     """
-    content, image = fileio.get(path), None
+    content, image = Path(path).read_bytes(), None
     if content.startswith(TIFF_SIGNATURES):
         # OpenCV makes no colour of 32 bits, and warns of each such file, which it reads well
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        image = mmcv.imfrombytes(content, flag='unchanged', backend='cv2')
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
         if image is not None and image.dtype.itemsize > 2:
             return np.dstack([image] * 3) if image.ndim == 2 else image[..., :3]
     if content:
-        image = mmcv.imfrombytes(content, flag=cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, backend='cv2')
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
         raise ValueError('OpenCV cannot decode it' if content else 'it is empty')
     return image

@@ -19,11 +19,13 @@ import mmpretrain.registry  # noqa: F401  makes the scope `mmpretrain` known to 
 from mmengine import registry as root
 from mmengine.registry import Registry
 
+DATA_SETS = [f'tsgan.datasets.{name}' for name in ('sysu_mm01', 'regdb', 'llcm', 'image_folder')]
+
 MODELS = Registry('model', parent=root.MODELS, scope='tsgan', locations=['tsgan.models'])
-DATASETS = Registry('dataset', parent=root.DATASETS, scope='tsgan', locations=['tsgan.datasets'])
-DATA_SAMPLERS = Registry('data sampler', parent=root.DATA_SAMPLERS, scope='tsgan', locations=['tsgan.datasets'])
-TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets'])
-FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets'])
+DATASETS = Registry('dataset', parent=root.DATASETS, scope='tsgan', locations=DATA_SETS)
+DATA_SAMPLERS = Registry('data sampler', parent=root.DATA_SAMPLERS, scope='tsgan', locations=['tsgan.datasets.sampler'])
+TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets.transforms'])
+FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets.sampler'])
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 HOOKS = Registry('hook', parent=root.HOOKS, scope='tsgan', locations=['tsgan.engine', 'tsgan.visualization'])

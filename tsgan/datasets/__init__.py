@@ -1,20 +1,25 @@
-from tsgan.datasets.checks import check_images
-from tsgan.datasets.image_folder import ImageFolderReID
-from tsgan.datasets.llcm import LLCM
-from tsgan.datasets.regdb import RegDB
-from tsgan.datasets.reid_dataset import ReIDDataset
-from tsgan.datasets.sampler import IdentityPairBatchSampler, seed_worker
-from tsgan.datasets.sysu_mm01 import SYSUMM01
-from tsgan.datasets.transforms import LoadReIDImage
+import importlib
 
-__all__ = [
-    'IdentityPairBatchSampler',
-    'ImageFolderReID',
-    'LLCM',
-    'LoadReIDImage',
-    'ReIDDataset',
-    'RegDB',
-    'SYSUMM01',
-    'check_images',
-    'seed_worker',
-]
+_PLACES = {
+    'IdentityPairBatchSampler': 'sampler',
+    'ImageFolderReID': 'image_folder',
+    'LLCM': 'llcm',
+    'LoadReIDImage': 'transforms',
+    'RegDB': 'regdb',
+    'ReIDDataset': 'reid_dataset',
+    'SYSUMM01': 'sysu_mm01',
+    'check_images': 'checks',
+    'seed_worker': 'sampler',
+}
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str) -> object:
+    """Each is imported when it is asked for: to list somebody's images takes neither MMEngine nor torch."""
+    if name not in _PLACES:
+        raise AttributeError(f'module {__name__} has no attribute {name}')
+    return getattr(importlib.import_module(f'{__name__}.{_PLACES[name]}'), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
