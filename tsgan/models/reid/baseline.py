@@ -47,7 +47,7 @@ class ReIDBaseline(AlternatingModel):
         Raises:
             ValueError: When ``mode`` is another.
         """
-        feature = self.features(inputs, data_samples)  # (N, C)
+        feature = self.features(inputs, rgb_mask(data_samples, inputs.device))  # (N, C)
         if mode == 'tensor':
             return feature
         if mode == 'predict':
@@ -56,9 +56,9 @@ class ReIDBaseline(AlternatingModel):
             return data_samples
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
 
-    def features(self, inputs: Tensor, data_samples: list[DataSample] | None) -> Tensor:
-        """What is compared at test, (N, 3, H, W) -> (N, C)."""
-        return self.reid(inputs, rgb_mask(data_samples, inputs.device)).feature
+    def features(self, inputs: Tensor, is_rgb: Tensor | None) -> Tensor:
+        """What is compared at test, (N, 3, H, W) in [-1, 1], and which of them are RGB images, (N,) -> (N, C)."""
+        return self.reid(inputs, is_rgb).feature
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> tuple[Tensor, Tensor, Tensor | None]:
         """The batch: images (N, 3, H, W), labels (N,), and which images are RGB, (N,)."""

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
 from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDBaseline, ReIDNet
-from tsgan.models.reid.baseline import rgb_mask
 from tsgan.registry import MODELS
 from tsgan.structures import PairStep, ReIDOutput, unwrapped
 
@@ -93,12 +92,12 @@ class AlignGAN(ReIDBaseline):
         self.task_weight = task_weight
         self.gan_pairs = gan_pairs
 
-    def features(self, inputs: Tensor, data_samples: list[DataSample] | None) -> Tensor:
+    def features(self, inputs: Tensor, is_rgb: Tensor | None) -> Tensor:
         """Features of images: RGB ones are translated first; an image and its mirror image are added up.
 
         Args:
             inputs (Tensor): (N, 3, H, W) in [-1, 1], of the generators' size.
-            data_samples (list[DataSample], optional): One for each image, with its ``modality``.
+            is_rgb (Tensor): Which of them are RGB images, (N,) bool.
 
         Returns:
             Tensor: (N, C).
@@ -106,16 +105,22 @@ class AlignGAN(ReIDBaseline):
         Raises:
             ValueError: When a modality is not known.
         """
-        is_rgb = rgb_mask(data_samples, inputs.device)
         if is_rgb is None:
             raise ValueError(
                 "AlignGAN translates RGB images: give each image a data sample with `modality` 'rgb'/'ir'."
             )
-        images = inputs.clone()
-        if is_rgb.any():
-            images[is_rgb] = unwrapped(self.generators).to_ir(inputs[is_rgb])
-        images = self.resized(images)
+        images = self.resized(self.translated(inputs, is_rgb))
         return self.reid(images).feature + self.reid(images.flip(dims=[3])).feature
+
+    def translated(self, images: Tensor, is_rgb: Tensor) -> Tensor:
+        """(N, 3, H, W), with fake IR images in place of the RGB ones."""
+        to_ir = unwrapped(self.generators).to_ir
+        if torch.onnx.is_in_onnx_export():  # a graph does not ask whether there are any
+            return torch.where(is_rgb[:, None, None, None], to_ir(images), images)
+        images = images.clone()
+        if is_rgb.any():
+            images[is_rgb] = to_ir(images[is_rgb])
+        return images
 
     def encode(self, ir: Tensor) -> ReIDOutput:
         """What the ReID network makes of IR images, real or fake, (N, 3, H, W)."""
