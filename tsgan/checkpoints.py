@@ -244,6 +244,18 @@ def fitting(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[s
     return [name for name, tensor in wanted.items() if name in found and found[name].shape == tensor.shape]
 
 
+def lacking_to_test(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    """The names of ``wanted``, of a network that is to be tested, that ``found`` lacks, or has with another shape.
+
+    A classifier has no say in a test. A tensor without elements takes any shape.
+    """
+
+    def fits(name: str, shape: torch.Size) -> bool:
+        return 'classifier' in name or (name in found and (found[name].shape == shape or 0 in shape))
+
+    return [name for name, tensor in wanted.items() if not fits(name, tensor.shape)]
+
+
 def prefix_that_fits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[str, int]:
     """What stands before the names of ``found`` where most of ``wanted`` lie below it, and how many fit there."""
     fit = {'': 0}

@@ -1,12 +1,16 @@
-"""Reads an image file, whatever its bits, and says what is wrong with one."""
+"""Reads an image, whatever its bits, from a file or from memory, and says what is wrong with one."""
 
+import io
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 TIFF_SIGNATURES = (b'II*\0', b'MM\0*')
+MAX_PIXELS = 2**27  # 400 MB once decoded: what claims more is taken for an attack
+DEEP_MODES = ('I;16', 'I;16L', 'I;16B', 'I', 'F')  # Pillow's of more than eight bits
 
 
 def read_image(path: str, value_range: tuple[float, float] | None = None, channel_order: str = 'bgr') -> np.ndarray:
@@ -42,29 +46,102 @@ def read_image(path: str, value_range: tuple[float, float] | None = None, channe
 
 
 def decode(path: str) -> np.ndarray:
+    """Decode an image with the values that its file holds, see :func:`decode_content`."""
+    return decode_content(Path(path).read_bytes())
+
+
+def decode_content(content: bytes) -> np.ndarray:
     """Decode an image with the values that its file holds.
 
+    It is turned upright as its EXIF says. Transparency is left out, which shows the colours below it; of several
+    frames or pages, the first one counts; colour profiles are not applied.
+
     Args:
-        path (str): The file.
+        content (bytes): What is in the file.
 
     Returns:
         np.ndarray: BGR, shape (H, W, 3), uint8 or, of files of more than eight bits, what their values need.
 
     Raises:
-        ValueError: If OpenCV cannot decode it.
+        ValueError: If OpenCV cannot decode it, or it has more than :data:`MAX_PIXELS`.
     """
-    content, image = Path(path).read_bytes(), None
+    if not content:
+        raise ValueError('it is empty')
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is raised
+    if (pixels := announced_pixels(content)) > MAX_PIXELS:
+        raise ValueError(f'it has {pixels:,} pixels, expected at most {MAX_PIXELS:,}')
+    encoded = np.frombuffer(content, np.uint8)
     if content.startswith(TIFF_SIGNATURES):
-        # OpenCV makes no colour of 32 bits, and warns of each such file, which it reads well
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        # OpenCV makes no colour of 32 bits
+        image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
         if image is not None and image.dtype.itemsize > 2:
             return np.dstack([image] * 3) if image.ndim == 2 else image[..., :3]
-    if content:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        # and blends colours of 8 bits with black where they are transparent
+        if image is not None and image.dtype == np.uint8 and image.shape[2:] == (4,):
+            return decode_pillow(open_pillow(content))
+    elif content[8:12] == b'WEBP' and b'EXIF' in content:  # which OpenCV leaves as it lies, up to 4.12
+        return decode_pillow(open_pillow(content))
+    elif content.startswith(b'\xff\xd8') and not content.rstrip(b'\0').endswith(b'\xff\xd9'):
+        open_pillow(content)  # OpenCV fills what is cut off with gray, up to 4.10
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
-        raise ValueError('OpenCV cannot decode it' if content else 'it is empty')
+        raise ValueError('OpenCV cannot decode it')
     return image
+
+
+def decode_pillow(image: Image.Image) -> np.ndarray:
+    """The same as :func:`decode_content`, of an image that Pillow has opened or somebody has made."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f'it has {image.width * image.height:,} pixels, expected at most {MAX_PIXELS:,}')
+    image = ImageOps.exif_transpose(image)
+    if image.mode in DEEP_MODES:
+        values = np.asarray(image)
+        if image.mode == 'I' and values.min() >= 0 and values.max() < 2**16:  # as Pillow opened PNG files of 16 bits
+            values = values.astype(np.uint16)
+        return np.dstack([values] * 3)
+    if image.mode == 'LAB':
+        raise ValueError('it has CIELAB colours, expected RGB')
+    return np.asarray(image.convert('RGB'))[..., ::-1]
+
+
+def open_pillow(content: bytes) -> Image.Image:
+    """An image as Pillow decodes it. Raises ValueError where it is damaged or cut off."""
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except (OSError, SyntaxError, EOFError) as error:
+        raise ValueError(f'it is damaged: {error}') from error
+    return image
+
+
+def announced_pixels(content: bytes) -> int:
+    """How many pixels an image says that it has, width x height; 0 where it does not say so in a way known here."""
+    if content.startswith(b'\x89PNG') and len(content) >= 24:
+        width, height = struct.unpack('>II', content[16:24])
+        return width * height
+    if content.startswith(b'\xff\xd8') and (size := jpeg_size(content)):
+        return size[0] * size[1]
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError:
+        return 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS) + 1
+    except Exception:  # OpenCV decides: it knows some TIFF files that Pillow does not
+        return 0
+
+
+def jpeg_size(content: bytes) -> tuple[int, int] | None:
+    """Height and width of a JPEG file, by its frame header: Pillow needs longer than the decoder."""
+    at = 2
+    while at + 9 <= len(content) and content[at] == 0xFF:
+        marker = content[at + 1]
+        if marker == 0xFF:  # filling
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return struct.unpack('>HH', content[at + 5 : at + 9])
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
+    return None
 
 
 def is_deep(image: np.ndarray) -> bool:

@@ -2,18 +2,16 @@
 
 import importlib
 
-_PLACES = {
-    'ReIDInferencer': 'inferencer',
-    'get_model': 'hub',
-    'list_models': 'hub',
-}
-__all__ = list(_PLACES)
+from tsgan.apis.hub import get_model, list_models
+
+_PLACES = {'ReIDInferencer': 'inferencer'}
+__all__ = ['get_model', 'list_models', *_PLACES]
 
 
 def __getattr__(name: str) -> object:
-    """Each is imported when it is asked for: to search a gallery takes no torch."""
+    """The others are imported when they are asked for: to search a gallery takes no torch."""
     if name not in _PLACES:
-        raise AttributeError(f'module {__name__} has no attribute {name}')
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(importlib.import_module(f'{__name__}.{_PLACES[name]}'), name)
 
 

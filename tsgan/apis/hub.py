@@ -1,52 +1,59 @@
-"""Models by name: those of ``model-index.yml``, and the weights that come with the package."""
+"""Models by name: those of ``model-index.yml``, with the weights that come with the package or are given.
+
+Imports no torch before it is needed: names alone take none.
+"""
 
 import difflib
 import fnmatch
+import importlib.util
 import os
-from collections.abc import Iterator
+import sys
 from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-import torch
-from mmengine.config import Config
-from mmengine.model import BaseModel
-from mmengine.registry import DefaultScope
-from mmengine.runner.checkpoint import CheckpointLoader
-from torch import Tensor
+import yaml
 
-from tsgan.checkpoints import find_checkpoint, meta_of, shipped, weights_of
 from tsgan.places import ROOT
-from tsgan.registry import MODELS
+
+if TYPE_CHECKING:
+    import torch
+    from mmengine.config import Config
+    from mmengine.model import BaseModel
+
+MMPRETRAIN_HUB = 'mmpretrain.apis.model'
 
 
 def list_models(pattern: str | None = 'tsgan*') -> list[str]:
     """Names of models, sorted.
 
     Args:
-        pattern (str, optional): A wildcard pattern. Defaults to 'tsgan*'; None lists the rivals of TS-GAN, too.
+        pattern (str, optional): A wildcard pattern. Defaults to 'tsgan*', TS-GAN and its own baselines; None lists the
+            other systems of the paper's Table I, too.
     """
-    return sorted(fnmatch.filter(entries(), pattern or '*'))
+    return sorted(fnmatch.filter(configs(), pattern or '*'))
 
 
 @cache
-def entries() -> dict[str, Path]:
-    """Name -> config."""
-    import yaml
-
-    found = {}
-    for file in yaml.safe_load((ROOT / 'model-index.yml').read_text(encoding='utf-8'))['Import']:
-        for model in yaml.safe_load((ROOT / file).read_text(encoding='utf-8'))['Models']:
-            found[model['Name'].lower()] = ROOT / model['Config']
-    return found
+def configs() -> dict[str, Path]:
+    """Name -> config file, of all models."""
+    files = yaml.safe_load((ROOT / 'model-index.yml').read_text(encoding='utf-8'))['Import']
+    indices = [yaml.safe_load((ROOT / file).read_text(encoding='utf-8')) for file in files]
+    return {model['Name']: ROOT / model['Config'] for index in indices for model in index['Models']}
 
 
-def find_config(model: str | Path | Config) -> Config:
-    """The config of a model by name, by its file, or as it is.
+def find_config(model: 'str | Path | Config') -> 'Config':
+    """The config of a model by its name or file, or as it is.
 
     Raises:
-        ValueError: When there is no such model; names the nearest.
         FileNotFoundError: When there is no such file.
+        ValueError: When no model has this name; says which ones are near.
     """
+    from mmengine.config import Config
+
     if isinstance(model, Config):
         return model
     name = os.fspath(model)
@@ -54,70 +61,100 @@ def find_config(model: str | Path | Config) -> Config:
         if not Path(name).is_file():
             raise FileNotFoundError(f'no config file at {name}.')
         return Config.fromfile(name)
-    if name.lower() not in entries():
-        near = difflib.get_close_matches(name.lower(), entries(), n=3, cutoff=0.5)
-        meant = f'; did you mean {", ".join(near)}?' if near else '.'
-        raise ValueError(f'no model is called {name}: expected a name of list_models(None) or a config file{meant}')
-    return Config.fromfile(entries()[name.lower()])
+    if name.lower() not in configs():
+        near = difflib.get_close_matches(name.lower().replace('_jd', '-jd'), configs(), cutoff=0.5)
+        meant = f': there is {", ".join(near)}.' if near else ': list_models(None) has the names.'
+        raise ValueError(f'no model is called {name}{meant}')
+    return Config.fromfile(configs()[name.lower()])
 
 
 def get_model(
-    model: str | Path | Config, weights: str | Path | None = None, device: str | torch.device | None = None
-) -> BaseModel:
+    model: 'str | Path | Config', weights: str | Path | None = None, device: 'str | torch.device | None' = None
+) -> 'BaseModel':
     """A model with its weights, in evaluation mode.
+
+    Nothing else is loaded: neither a teacher's checkpoint nor weights that the training began with.
 
     Args:
         model (str | Path | Config): A name of :func:`list_models`, a config file, or a config.
-        weights (str | Path, optional): A checkpoint, its address, or the work dir of a training. Defaults to None: those
-            that come with the package under the model's name.
+        weights (str | Path, optional): A checkpoint, its address, or the work dir of a training. Defaults to None: what
+            comes with the package under the model's name.
         device (str | torch.device, optional): Defaults to None: a GPU where there is one.
+
+    Returns:
+        BaseModel: The model. Its ``complete`` are the child modules of which the weights have all, ``weights_meta`` is
+        what the checkpoint says of its training, ``cfg`` the config.
 
     Raises:
         FileNotFoundError: When there are no such weights.
-        RuntimeError: When the file does not hold the network that makes features.
+        RuntimeError: When they lack a part of the network that makes features.
         ValueError: When there is no such model.
     """
+    import torch
+    from mmengine.registry import DefaultScope
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    from tsgan.checkpoints import find_checkpoint, lacking_to_test, meta_of, shipped, weights_of
+    from tsgan.registry import MODELS
+
     cfg = find_config(model)
-    if weights is None:
-        weights = shipped(str(model)) if not isinstance(model, Config) else None
-        if weights is None:
-            have = ', '.join(name for name in list_models(None) if shipped(name))
-            what = cfg.filename if isinstance(model, Config) else model
-            raise FileNotFoundError(
-                f'{what} comes without weights: give weights=FILE, or take one that has some ({have})'
-            )
-    file = find_checkpoint(weights)
-    content = CheckpointLoader.load_checkpoint(file, map_location='cpu')
-    state = weights_of(content)
+    name = (cfg.filename or 'the config') if isinstance(model, type(cfg)) else os.fspath(model)
+    file = shipped(name) if weights is None else find_checkpoint(weights)
     with DefaultScope.overwrite_default_scope('tsgan'):
         network = MODELS.build(cfg.model)
-    load_tested(network, state, file, cfg.filename)
-    network.weights_meta = meta_of(content)
-    network.config = cfg
+    content = {} if file is None else CheckpointLoader.load_checkpoint(str(file), 'cpu', logger='silent')
+    found, wanted = weights_of(content), network.state_dict()
+    if lacking := lacking_to_test(found, tested_state(network)):
+        if file is None:
+            known = ', '.join(filter(shipped, list_models(None))) or 'none'
+            raise FileNotFoundError(f'{name} comes without weights (with some: {known}): expected weights=FILE.')
+        raise RuntimeError(
+            f'{file} does not hold the network of {name}: {len(lacking)} of its tensors are not there or have another '
+            f'shape, {lacking[0]} first.'
+        )
+    # shapes without elements: a metric's, which is as large as its training made it
+    fit = {n: t for n, t in found.items() if n in wanted and (t.shape == wanted[n].shape or 0 in wanted[n].shape)}
+    network.load_state_dict(fit, strict=False)
+    children = dict(network.named_children())
+    network.complete = {c for c, part in children.items() if fit.keys() >= {f'{c}.{n}' for n in part.state_dict()}}
+    network.weights_meta, network.cfg = meta_of(content), cfg
     return network.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
 
 
-def load_tested(network: BaseModel, state: dict[str, Tensor], file: str, config: str) -> None:
-    """Load what a file has of a network; all that makes features must be in it."""
-    wanted = network.state_dict()
-    fits = {name: tensor for name, tensor in state.items() if name in wanted and _fits(tensor, wanted[name])}
-    wrong = [name for name in tested(network) if name not in fits and 'classifier' not in name]
-    if wrong:
-        raise RuntimeError(
-            f'{file} does not hold the network of {config}: {len(wrong)} of its tensors are not there or have another '
-            f'shape, {wrong[0]} first.'
-        )
-    network.load_state_dict(fits, strict=False)
-    network.complete = {
-        name for name, child in network.named_children() if all(f'{name}.{key}' in fits for key in child.state_dict())
-    }
+def tested_state(network: 'BaseModel') -> 'dict[str, torch.Tensor]':
+    """The weights that make features, and the classifier's, which has no say in them."""
+    return {f'{c}.{n}': tensor for c in network.TESTED for n, tensor in getattr(network, c).state_dict().items()}
 
 
-def tested(network: BaseModel) -> Iterator[str]:
-    """Names of the tensors that make features."""
-    for child in getattr(network, 'TESTED', ('reid',)):
-        yield from (f'{child}.{name}' for name in getattr(network, child).state_dict())
+class Registration(MetaPathFinder):
+    """Puts the models into mmpretrain's hub, too, when that is imported: to import it for them would take seconds."""
+
+    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != MMPRETRAIN_HUB:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        run = spec.loader.exec_module
+
+        def run_and_register(module: ModuleType) -> None:
+            run(module)
+            register(module)
+
+        spec.loader.exec_module = run_and_register
+        return spec
 
 
-def _fits(found: Tensor, wanted: Tensor) -> bool:
-    return found.shape == wanted.shape or 0 in wanted.shape
+def register(hub: ModuleType) -> None:
+    """Put the models into mmpretrain's hub."""
+    from tsgan.checkpoints import shipped
+
+    hub.ModelHub.register_model_index(ROOT / 'model-index.yml', config_prefix=ROOT)
+    for name in configs():
+        entry = hub.ModelHub._models_dict[name]
+        entry.weights = str(shipped(name)) if shipped(name) else None
+
+
+if MMPRETRAIN_HUB in sys.modules:
+    register(sys.modules[MMPRETRAIN_HUB])
+else:
+    sys.meta_path.insert(0, Registration())

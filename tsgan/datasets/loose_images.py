@@ -49,8 +49,8 @@ def find_images(inputs: object) -> list[LooseImage]:
     camera's, as in ``ir/0012/1.png`` and ``cam3/0012/1.png``.
 
     Args:
-        inputs (object): A folder, a file, a pattern (``**`` for any depth), an image as a uint8 array, BGR as OpenCV
-            has it, (H, W, 3), or gray, (H, W), a PIL image, a :class:`LooseImage`, or an iterable of these.
+        inputs (object): A folder, a file, a pattern (``**`` for any depth), an image as an array of 8 or 16 bits, BGR as
+            OpenCV has it, (H, W, 3), or gray, (H, W), a PIL image, a :class:`LooseImage`, or an iterable of these.
 
     Raises:
         FileNotFoundError: If there is no such file, a pattern fits none, or a folder has no image.
@@ -141,13 +141,10 @@ def modality_of_folder(name: str) -> str | None:
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
-    if (
-        image.dtype != np.uint8
-        or image.ndim not in (2, 3)
-        or (image.ndim == 3 and image.shape[2] != 3)
-        or not image.size
-    ):
+    shape = image.shape[:2] if image.shape[2:] in ((), (3,)) and image.size else ()
+    if len(shape) != 2 or image.dtype not in (np.uint8, np.uint16):
         raise ValueError(
-            f'an array of {image.dtype}, shape {image.shape}, is no image: expected uint8, BGR (H, W, 3) or gray (H, W)'
+            f'an array of {image.dtype}, shape {image.shape}, is no image: expected 8 or 16 bits without sign, BGR '
+            '(H, W, 3) or gray (H, W)'
         )
     return image

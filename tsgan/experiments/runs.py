@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from tsgan.checkpoints import config_of, find_checkpoint, meta_of, noted_checkpoint, weights_of
+from tsgan.checkpoints import config_of, find_checkpoint, lacking_to_test, meta_of, noted_checkpoint, weights_of
 from tsgan.datasets import check_images
 from tsgan.engine import QuietRunner
 from tsgan.registry import DATASETS, MODELS
@@ -78,16 +78,10 @@ def describe_tested(cfg: Config, checkpoint: str) -> None:
     """
     init_default_scope(cfg.default_scope)
     content = CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
-    found = {name: tensor.shape for name, tensor in weights_of(content).items()}
     children = getattr(MODELS.get(cfg.model.type), 'TESTED', ('reid',))
     states = {child: MODELS.build(cfg.model[child]).state_dict() for child in children}
-    wanted = {f'{child}.{name}': tensor.shape for child, state in states.items() for name, tensor in state.items()}
-
-    def fits(name: str, shape: torch.Size) -> bool:
-        # the classifier has no say in a test; a tensor without elements takes any shape
-        return 'classifier' in name or (name in found and (found[name] == shape or 0 in shape))
-
-    wrong = [name for name, shape in wanted.items() if not fits(name, shape)]
+    wanted = {f'{child}.{name}': tensor for child, state in states.items() for name, tensor in state.items()}
+    wrong = lacking_to_test(weights_of(content), wanted)
     if wrong:
         raise RuntimeError(
             f'{checkpoint} does not hold the network of {cfg.filename}: {len(wrong)} of its tensors are not '
