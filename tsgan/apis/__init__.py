@@ -4,7 +4,7 @@ import importlib
 
 from tsgan.apis.hub import get_model, list_models
 
-_PLACES = {'ReIDInferencer': 'inferencer'}
+_PLACES = {'Gallery': 'gallery', 'ReIDInferencer': 'inferencer'}
 __all__ = ['get_model', 'list_models', *_PLACES]
 
 
