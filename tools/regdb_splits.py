@@ -12,8 +12,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from mmengine.config import Config
-
 from tsgan.command_line import run
 from tsgan.evaluation import results_table, write_results
 from tsgan.experiments import (
@@ -23,6 +21,7 @@ from tsgan.experiments import (
     is_tested,
     last_checkpoint,
     load_config,
+    read_config,
     taken_options,
 )
 
@@ -54,7 +53,7 @@ def train(config: str, work_dir: Path, options: list[str]) -> Path:
         teacher = cfg.model.get('teacher', {}).get('encoder', {})
         if teacher.get('trained_by') and not teacher.checkpoint.endswith('.pth'):  # a file: somebody has trained it
             trainer, *own = teacher.trained_by.split()  # config, and perhaps `--cfg-options split=1`
-            train(trainer, Path(teacher.checkpoint), own[1:] + taken_options(options, Config.fromfile(trainer)))
+            train(trainer, Path(teacher.checkpoint), own[1:] + taken_options(options, read_config(trainer)))
         call('train.py', config, '--resume', '--work-dir', work_dir, '--cfg-options', *options)
     return last_checkpoint(work_dir, cfg) or sys.exit(
         f'{work_dir} has no epoch_{cfg.train_cfg.max_epochs}.pth as its last checkpoint: expected a training of '

@@ -3,7 +3,15 @@
 from .campaign import Campaign, duration, num_cores
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
-from .options import add_cfg_options, add_run_arguments, add_trust, default_work_dir, load_config, taken_options
+from .options import (
+    add_cfg_options,
+    add_run_arguments,
+    add_trust,
+    default_work_dir,
+    load_config,
+    read_config,
+    taken_options,
+)
 from .rows import CONFIGS, RERANKED, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
@@ -48,6 +56,7 @@ __all__ = [
     'num_cores',
     'over_seeds',
     'papers_numbers',
+    'read_config',
     'spread',
     'tables_markdown',
     'taken_options',

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from tsgan.places import ROOT
 
 from .finished import is_tested, last_checkpoint
-from .options import load_config, taken_options
+from .options import load_config, read_config, taken_options
 from .tables import SETTINGS, over_seeds
 
 CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
@@ -48,7 +48,7 @@ class Rows:
 
     def _read(self, row: str) -> tuple[list[str], Config]:
         if row not in self.configs:
-            taken = taken_options(self.options, Config.fromfile(self.path(row)))
+            taken = taken_options(self.options, read_config(self.path(row)))
             self.configs[row] = taken, load_config(str(self.path(row)), cfg_options=taken)
         return self.configs[row]
 
