@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tsgan.checkpoints import find_checkpoint
 from tsgan.command_line import run
-from tsgan.experiments import add_run_arguments, build_runner, describe_tested, load_config
+from tsgan.experiments import add_run_arguments, build_runner, describe_tested, load_config, parts_named
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,12 +25,14 @@ def main() -> None:
     if any(option.startswith('load_from=') for option in args.cfg_options):
         raise ValueError('load_from: what is tested is the checkpoint behind the config; expected it there alone.')
     cfg.load_from = find_checkpoint(args.checkpoint)
-    describe_tested(cfg, cfg.load_from)
+    with parts_named(cfg):
+        describe_tested(cfg, cfg.load_from)
     evaluator = cfg.test_evaluator
     evaluator.rerank = evaluator.get('rerank', False) or args.rerank
     evaluator.json_file = args.json or evaluator.get('json_file') or str(Path(cfg.work_dir, 'results.json'))
     evaluator.features_file = args.out or evaluator.get('features_file')
-    build_runner(cfg, args.launcher, args.local_rank).test()
+    with parts_named(cfg):
+        build_runner(cfg, args.launcher, args.local_rank).test()
 
 
 if __name__ == '__main__':

@@ -6,7 +6,15 @@ from pathlib import Path
 
 from tsgan.checkpoints import noted_checkpoint
 from tsgan.command_line import run
-from tsgan.experiments import add_run_arguments, build_runner, check_data, continue_from, load_config, use_amp
+from tsgan.experiments import (
+    add_run_arguments,
+    build_runner,
+    check_data,
+    continue_from,
+    load_config,
+    parts_named,
+    use_amp,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,9 +59,10 @@ def main() -> None:
     if resume and (finished := continue_from(cfg, None if resume == 'auto' else resume)):
         print(finished)
         return
-    if args.check_data:
-        check_data(cfg)
-    build_runner(cfg, args.launcher, args.local_rank).train()
+    with parts_named(cfg):
+        if args.check_data:
+            check_data(cfg)
+        build_runner(cfg, args.launcher, args.local_rank).train()
 
 
 if __name__ == '__main__':

@@ -18,7 +18,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tsgan import command_line
-from tsgan.experiments import load_config
+from tsgan.evaluation.rerank import checked_device
+from tsgan.experiments import load_config, parts_named
 from tsgan.registry import MODELS
 
 
@@ -77,7 +78,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('configs', nargs='+', metavar='CONFIG')
     parser.add_argument('--batch-size', type=int, default=32, help='of the timed runs; default: 32')
     parser.add_argument('--repeats', type=int, default=11, help='timed runs, of which the median counts; default: 11')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='default: the GPU where there is one')
     args = parser.parse_args()
     if args.batch_size < 1 or args.repeats < 1:
         parser.error(f'expected a batch size and repeats from 1: not {args.batch_size} and {args.repeats}.')
@@ -86,11 +87,13 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    device = checked_device(args.device)
     rows, timed = [], []
     for path in args.configs:
         cfg = load_config(path)
         init_default_scope(cfg.default_scope)
-        model, size = MODELS.build(cfg.model).to(args.device).eval(), test_size(cfg)
+        with parts_named(cfg):
+            model, size = MODELS.build(cfg.model).to(device).eval(), test_size(cfg)
         for modality in ('rgb', 'ir'):
             one = make_run(model, size, modality, batch_size=1)
             count = operations(one)
@@ -102,7 +105,7 @@ def main() -> None:
         run()  # whatever is done once
     runs = [[seconds(run) for run in timed] for _ in range(args.repeats)]
     threads = f'{torch.get_num_threads()} CPU thread(s)'
-    where = torch.cuda.get_device_name(args.device) if 'cuda' in args.device else threads
+    where = torch.cuda.get_device_name(device) if device.type == 'cuda' else threads
     print(f'{where}, batches of {args.batch_size}, median of {args.repeats} runs\n')
     print('| config | image | input | parameters that run, M | GFLOPs | images/s |')
     print('|---|---|---|---|---|---|')

@@ -1,5 +1,6 @@
 """From configs to trained rows and tables: for people who experiment."""
 
+from .building import parts_named
 from .campaign import Campaign, duration, num_cores
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
@@ -56,6 +57,7 @@ __all__ = [
     'num_cores',
     'over_seeds',
     'papers_numbers',
+    'parts_named',
     'read_config',
     'spread',
     'tables_markdown',

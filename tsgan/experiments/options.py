@@ -8,6 +8,7 @@ from argparse import Action, ArgumentParser
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 
 from mmengine.config import Config, ConfigDict
 
@@ -133,7 +134,8 @@ def why(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, SyntaxError):  # MMEngine says it of a copy
         return f'{error.msg} in line {error.lineno}, {(error.text or "").strip()!r}, of it or of one of its bases.'
-    return f'{type(error).__name__}, {" ".join(str(error).split())}'
+    text = shorten(str(error), 400, placeholder=' ...')
+    return text if ' ' in text else f'{type(error).__name__} {text}'  # a name alone says little
 
 
 def split_options(options: list[str]) -> dict[str, str]:
