@@ -1,5 +1,6 @@
 """Command lines, run as a user runs them or, mostly, without the seconds that their imports take."""
 
+import logging
 import multiprocessing
 import os
 import runpy
@@ -17,7 +18,7 @@ def run(command, cwd, fails=False, anew=False):
     command, in a new process, as a user has it: begin each tool so in one of its tests.
 
     Returns:
-        SimpleNamespace: Its output as ``text``, and ``error``, the last line of it where it fails.
+        SimpleNamespace: Its output as ``text``, its exit ``code``, and where it fails the last line as ``error``.
     """
     command = [str(part) for part in command]
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ['PATH']
@@ -32,7 +33,8 @@ def run(command, cwd, fails=False, anew=False):
             code = subprocess.run(command, cwd=cwd, env=env, stdout=out, stderr=err).returncode
         texts = [(file.seek(0), file.read())[1] for file in (out, err)]
     assert (code != 0) == fails, ''.join(texts)[-5000:]
-    return SimpleNamespace(text=''.join(texts), error=texts[1].strip().splitlines()[-1] if fails else None)
+    error = texts[1].strip().splitlines()[-1] if fails else None
+    return SimpleNamespace(text=''.join(texts), error=error, code=code)
 
 
 def become(arguments, cwd, env, out, err):
@@ -40,6 +42,7 @@ def become(arguments, cwd, env, out, err):
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     sys.stdout, sys.stderr = out, err  # rather than pytest's
+    logging.raiseExceptions = False  # of a logger that writes to pytest's
     os.environ.update(env)
     os.chdir(cwd)
     sys.argv = arguments

@@ -2,6 +2,10 @@
 # bash tools/dist_test.sh CONFIG CKPT N [arguments of test.py]: N processes on this machine, one for each GPU (nccl), or
 # on the CPU where there is none (gloo). For several machines, set NNODES, NODE_RANK, MASTER_ADDR and PORT.
 set -e
+if [[ $# -lt 3 || ! $3 =~ ^[1-9][0-9]*$ ]]; then
+    echo 'error: expected `bash tools/dist_test.sh CONFIG CKPT N [arguments of test.py]`, N processes from 1.' >&2
+    exit 2
+fi
 CONFIG=$1
 CKPT=$2
 N=$3

@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.evaluation import results_table, write_results
 from tsgan.experiments import (
     add_cfg_options,
@@ -34,7 +34,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--splits', nargs='+', type=int, choices=ALL, default=ALL, metavar='N', help='default: all ten')
     parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
     parser.add_argument('--work-dir', help='folder of the folders split_<N>; default: work_dirs/<path of the config>')
-    parser.add_argument('--json', metavar='FILE', help='where the means go; default: results.json in the work dir')
+    parser.add_argument(
+        '--json', type=out_file, metavar='FILE', help='where the means go; default: results.json in the work dir'
+    )
     add_cfg_options(parser, '; those of the teacher too, but for what it does not have')
     return parser.parse_args()
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from tsgan.checkpoints import find_checkpoint
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.experiments import add_run_arguments, build_runner, describe_tested, load_config, parts_named
 
 
@@ -13,8 +13,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint, or the work dir of a training, for its last one')
     parser.add_argument('--rerank', action='store_true', help='also rank with k-reciprocal re-ranking')
-    parser.add_argument('--json', metavar='FILE', help='where results go; default: results.json in the work dir')
-    parser.add_argument('--out', metavar='FEATURES.npz', help='also write the features of all test images')
+    parser.add_argument(
+        '--json', type=out_file, metavar='FILE', help='where results go; default: results.json in the work dir'
+    )
+    parser.add_argument(
+        '--out', type=out_file, metavar='FEATURES.npz', help='also write the features of all test images'
+    )
     add_run_arguments(parser)
     return parser.parse_args()
 

@@ -17,6 +17,25 @@ class Stopped(KeyboardInterrupt):
     """A signal to stop has come; ``args[0]`` is its number."""
 
 
+def out_file(path: str) -> str:
+    """The type of an argument that names a file to write: that it can be written is settled before the work, not after.
+
+    Folders that are not there yet come with the file.
+
+    Raises:
+        OSError: Where it cannot be.
+    """
+    file = Path(path).absolute()
+    folder = next(parent for parent in file.parents if parent.exists())
+    if file.is_dir():
+        raise IsADirectoryError(f'{path} is a folder: expected the name of a file to write.')
+    if not folder.is_dir():
+        raise NotADirectoryError(f'{path} cannot be written: {folder} is no folder.')
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f'{path} cannot be written: nothing may be written in {folder}.')
+    return path
+
+
 def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'stopped') -> None:
     """Run a command line.
 

@@ -7,19 +7,26 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from command_lines import run
+from mmengine.config import Config
+from mmengine.registry import build_from_cfg
 from small_options import EPOCH, STUDENT
 
 from tsgan import command_line
+from tsgan.command_line import out_file
+from tsgan.experiments import parts_named
+from tsgan.registry import MODELS
 
 REPO = Path(__file__).parents[2]
-SCRIPTS = sorted(REPO.glob('tools/**/*.py')) + sorted(
-    set(REPO.glob('benchmarks/*.py')) - {REPO / 'benchmarks/common.py'}
-)
+SCRIPTS = [*sorted(REPO.glob('tools/**/*.py')), *sorted(REPO.glob('demo/*.py'))]
+SCRIPTS += sorted(set(REPO.glob('benchmarks/*.py')) - {REPO / 'benchmarks/common.py'})
 
 
 def start(monkeypatch, script, *arguments):
@@ -79,6 +86,137 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tool, arguments, said, monkey
     assert start(monkeypatch, REPO / f'tools/{tool}.py', *arguments) == 2
     end = capsys.readouterr().err.splitlines()[-1]
     assert end.startswith(said)
+
+
+BUILT = {  # an option, where the sentence about it begins
+    'optim_wrapper.reid.optimizer.lr=-1': 'optim_wrapper.reid.optimizer (Adam) cannot be built: Invalid learning rate',
+    'model.reid.encoder.backbone.depth=19': "model.reid.encoder.backbone (mmpretrain.ResNet) cannot be built: 'invalid",
+    'train_dataloader.num_workers=-1': 'dataloader cannot be built: num_workers',
+    'randomness.seed=-1': 'randomness cannot be built: Seed must be',
+    'val_dataloader.num_workers=0': 'the config cannot be built: val_dataloader, val_cfg',
+}
+
+
+@pytest.mark.parametrize('option', BUILT)
+def test_what_a_library_refuses_is_a_sentence_that_names_the_part(option, train):
+    done = train('backbone', options=['model.reid.encoder.checkpoint=None', option], fails=True)
+    assert done.code == 2 and 'Traceback' not in done.text
+    assert done.error.startswith(f'error: {BUILT[option]}')
+
+
+def test_what_goes_wrong_while_a_loop_runs_keeps_its_traceback(train):
+    options = ['model.reid.encoder.checkpoint=None', 'train_dataloader.dataset.pipeline.1.scale=[0,0]']
+    done = train('backbone', options=options, fails=True)
+    assert done.code == 1 and 'Traceback' in done.text and 'cannot be built' not in done.text
+
+
+def test_a_bug_of_ours_while_something_is_built_keeps_its_traceback(monkeypatch):
+    cfg = Config(dict(model=dict(type='ReIDHead')))
+    with pytest.raises(ZeroDivisionError), parts_named(cfg):
+        fails_inside(monkeypatch)
+
+
+def fails_inside(monkeypatch):
+    """A registry builds a class whose own line divides by zero; that line is said to be this package's."""
+    monkeypatch.setattr('tsgan.experiments.building.PACKAGE', Path(__file__).parent)
+    build_from_cfg(dict(type=lambda: 1 / 0), MODELS)
+
+
+CONFIG_FILES = {  # content, what is said of it
+    '_base_ = "nothing.py"': 'nothing.py',
+    'model = dict(type="ReIDBaseline"': "'(' was never closed in line 1",
+    'x = 1 / 0': 'division by zero',
+    'x = 1': 'expected `model = dict(...)`',
+    '\0\1': 'cannot be read as a config',
+}
+
+
+@pytest.mark.parametrize('content', CONFIG_FILES)
+def test_a_file_that_is_no_config_is_refused(content, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path('mine.py').write_text(content)
+    assert start(monkeypatch, REPO / 'tools/train.py', 'mine.py') == 2
+    end = capsys.readouterr().err.splitlines()[-1]
+    assert end.startswith('error: mine.py ') and CONFIG_FILES[content] in end
+
+
+@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh'])
+@pytest.mark.parametrize('arguments', [[], ['x.py', 'x.pth', 'x'], ['x.py', '0', '0']])
+def test_a_wrapper_without_its_arguments_says_which(script, arguments, tmp_path):
+    done = run(['bash', REPO / 'tools' / script, *arguments], tmp_path, fails=True)
+    assert done.code == 2 and done.text.startswith(f'error: expected `bash tools/{script} ')
+
+
+class ParserFound(BaseException):
+    pass
+
+
+def parser_of(script, monkeypatch):
+    """The ArgumentParser that a script makes."""
+
+    def found(parser, *_):
+        raise ParserFound(parser)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArgumentParser, 'parse_args', found)
+        patch.setattr(command_line.signal, 'signal', lambda *_: None)
+        patch.syspath_prepend(str(script.parent))
+        with pytest.raises(ParserFound) as parser:
+            runpy.run_path(str(script), run_name='__main__')
+    return parser.value.args[0]
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """A folder with one of everything that command lines read, by the name of the argument that reads it."""
+    arrays = {}
+    for side, count in (('query', 3), ('gallery', 5)):
+        feats = np.random.default_rng(count).random((count, 4), np.float32)
+        arrays |= {f'{side}_feats': feats, f'{side}_pids': np.arange(count), f'{side}_camids': np.ones(count, int)}
+    np.savez(tmp_path / 'feats.npz', **arrays)
+    (tmp_path / 'notes.txt').write_text('no image, no weights, no config\n')
+    (tmp_path / 'empty').mkdir()
+    feats = tmp_path / 'feats.npz'
+    return {'config': CONFIG, 'configs': CONFIG, 'features': feats, 'a': feats, 'b': feats, 'protocol': 'regdb'}
+
+
+WRITTEN = ('root', 'out')  # positional arguments that a tool writes to
+NONSENSE = ('notes.txt/below_a_file', 'notes.txt', 'empty')  # none can be read, and below the first none written
+
+
+@pytest.mark.parametrize('script', SCRIPTS, ids=lambda script: script.name)
+def test_nonsense_in_place_of_each_file_ends_in_one_sentence(script, shelf, monkeypatch, tmp_path):
+    if script.name == 'dist_run.py':  # torchrun's own arguments
+        return
+    actions = parser_of(script, monkeypatch)._actions
+    places = [action for action in actions if not action.option_strings]
+    needed = [action for action in actions if action.option_strings and action.required]
+    files = [action for action in actions if action.option_strings and (action.type is Path or action.type is out_file)]
+    for wrong in [*places, *files]:
+        values = NONSENSE if wrong in places and wrong.dest not in WRITTEN else NONSENSE[:1]
+        for value in values:
+            given = {action.dest: value if action is wrong else shelf.get(action.dest, value) for action in places}
+            options = [part for action in needed for part in (action.option_strings[0], shelf.get(action.dest, value))]
+            if wrong in files:
+                options += [wrong.option_strings[0], value]
+            command = [sys.executable, script, *given.values(), *options]
+            done = run(command, tmp_path, fails=True)
+            assert done.code == 2 and 'Traceback' not in done.text, f'{command}\n{done.text}'
+            assert re.match(r'(\S+: )?error: \S', done.error), done.text
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path('file').touch()
+    Path('folder').mkdir()
+    assert out_file('a/b/c.json') == 'a/b/c.json' and not Path('a').exists()
+    with pytest.raises(NotADirectoryError, match=r'file/c.json cannot be written: .*/file is no folder'):
+        out_file('file/c.json')
+    with pytest.raises(IsADirectoryError, match='folder is a folder'):
+        out_file('folder')
+    monkeypatch.setattr(os, 'access', lambda *_: False)  # root may write anywhere
+    with pytest.raises(PermissionError, match='folder/a/c.json cannot be written: nothing .* in .*/folder'):
+        out_file('folder/a/c.json')
 
 
 def test_a_traceback_is_shown_to_whom_asks_for_it(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ same images in the same order, as `eval_features.py` reads them.
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.evaluation import compare, comparison_table, load_features, write_results
 from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings
 
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--resamples', type=int, default=10_000, help='bootstrap samples; default: 10000')
     parser.add_argument('--confidence', type=float, default=95, help='of the interval, in percent; default: 95')
     parser.add_argument('--seed', type=int, default=0, help='of the resampling; default: 0')
-    parser.add_argument('--json', metavar='OUT.json', help='where to write the results too')
+    parser.add_argument('--json', type=out_file, metavar='OUT.json', help='where to write the results too')
     return parser.parse_args()
 
 

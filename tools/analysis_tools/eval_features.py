@@ -8,7 +8,7 @@ are numbered from 1 within camera and identity. `tools/test.py --out` writes suc
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.evaluation import evaluate, load_features, results_table, write_results
 from tsgan.evaluation.command_line import add_protocol_arguments, build_protocol, describe, name_settings
 
@@ -17,7 +17,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate features')
     parser.add_argument('features', metavar='FEATURES.npz')
     add_protocol_arguments(parser)
-    parser.add_argument('--json', metavar='OUT.json', help='where to write the results too')
+    parser.add_argument('--json', type=out_file, metavar='OUT.json', help='where to write the results too')
     return parser.parse_args()
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 
-from tsgan.command_line import run
+import cv2
+
+from tsgan.command_line import out_file, run
 from tsgan.datasets.synthetic import contact_sheet, render_dataset
 
 
@@ -21,12 +23,16 @@ def parse_args():
     parser.add_argument('--seed', type=int, default=1, help='decides people, places and pictures')
     parser.add_argument('--workers', type=int, help='processes; all cores when not given')
     parser.add_argument('--force', action='store_true', help='render anew, replacing a synthetic data set in ROOT')
-    parser.add_argument('--contact-sheet', metavar='FILE', help='also write a picture of some test identities')
+    parser.add_argument(
+        '--contact-sheet', type=out_file, metavar='FILE', help='also write a picture of some test identities'
+    )
     return parser.parse_args()
 
 
 def main():
     args = parse_args()
+    if args.contact_sheet and not cv2.haveImageWriter(args.contact_sheet):
+        raise ValueError(f'{args.contact_sheet}: expected a picture, such as sheet.jpg or sheet.png.')
     root = render_dataset(
         args.root,
         num_train=args.num_train,
