@@ -5,12 +5,8 @@ Imports no torch before it is needed: names alone take none.
 
 import difflib
 import fnmatch
-import importlib.util
 import os
-import sys
 from functools import cache
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -23,8 +19,6 @@ if TYPE_CHECKING:
     import torch
     from mmengine.config import Config
     from mmengine.model import BaseModel
-
-MMPRETRAIN_HUB = 'mmpretrain.apis.model'
 
 
 def list_models(pattern: str | None = 'tsgan*') -> list[str]:
@@ -126,24 +120,6 @@ def tested_state(network: 'BaseModel') -> 'dict[str, torch.Tensor]':
     return {f'{c}.{n}': tensor for c in network.TESTED for n, tensor in getattr(network, c).state_dict().items()}
 
 
-class Registration(MetaPathFinder):
-    """Puts the models into mmpretrain's hub, too, when that is imported: to import it for them would take seconds."""
-
-    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != MMPRETRAIN_HUB:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        run = spec.loader.exec_module
-
-        def run_and_register(module: ModuleType) -> None:
-            run(module)
-            register(module)
-
-        spec.loader.exec_module = run_and_register
-        return spec
-
-
 def register(hub: ModuleType) -> None:
     """Put the models into mmpretrain's hub."""
     from tsgan.checkpoints import shipped
@@ -152,9 +128,3 @@ def register(hub: ModuleType) -> None:
     for name in configs():
         entry = hub.ModelHub._models_dict[name]
         entry.weights = str(shipped(name)) if shipped(name) else None
-
-
-if MMPRETRAIN_HUB in sys.modules:
-    register(sys.modules[MMPRETRAIN_HUB])
-else:
-    sys.meta_path.insert(0, Registration())
