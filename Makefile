@@ -23,6 +23,8 @@ $(RUN):
 
 test: venv
 	@$(PIP) -q -r requirements/tests.txt
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
+	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m 'not slow'
 
 # Once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code: requirements/constraints.txt.

@@ -8,13 +8,19 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-MIM_FILES = ('tools', 'configs', 'model-index.yml')
+MIM_FILES = ('tools', 'configs', 'demo', 'model-index.yml')
+EXTRAS = ('all', 'demo', 'docs', 'milvus', 'onnx', 'openvino', 'optional', 'search', 'tests', 'vis')
 
 
 def requirements(name: str) -> list[str]:
-    """The requirement lines of ``requirements/<name>.txt``, without comments."""
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith('#')]
+    """The requirement lines of ``requirements/<name>.txt``, and of the files that it names, without comments."""
+    found = []
+    for line in (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines():
+        if line.startswith('-r '):
+            found += requirements(line[3:].removesuffix('.txt'))
+        elif line and not line.startswith('#'):
+            found.append(line)
+    return found
 
 
 def version() -> str:
@@ -67,9 +73,11 @@ setup(
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     packages=find_packages(include=['tsgan', 'tsgan.*']),
+    package_data={'tsgan': ['weights/*.json', 'weights/*.safetensors']},
+    entry_points={'console_scripts': ['tsgan = tsgan.__main__:main']},
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
-    extras_require={name: requirements(name) for name in ('tests', 'optional', 'docs')},
+    extras_require={name: requirements(name) for name in EXTRAS},
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

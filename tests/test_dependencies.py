@@ -74,12 +74,33 @@ def test_bounds_are_those_of_the_requirements():
     assert {f'{name}>={version}' for name, version in REQUIRED.items()} <= set(lines)
 
 
+def required(file):
+    """The lines of a file in requirements/ that name a package."""
+    lines = (ROOT / 'requirements' / file).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith(('#', '-r '))]
+
+
 def test_constraints_name_every_direct_requirement():
     def names(file):
-        lines = (ROOT / 'requirements' / file).read_text().splitlines()
-        return {re.match(r'[\w-]+', line)[0] for line in lines if line and not line.startswith('#')}
+        return {re.match(r'[\w-]+', line)[0] for line in required(file)}
 
-    assert names('runtime.txt') <= names('constraints.txt')
+    files = {file.name for file in (ROOT / 'requirements').glob('*.txt')} - {'docs.txt', 'optional.txt'}
+    assert set().union(*map(names, files)) <= names('constraints.txt')
+
+
+def test_extras_that_a_sentence_names_are_there():
+    calls = [re.findall(r"need\('([\w.]+)', '(\w+)'\)", file.read_text()) for file in code()]
+    asked = {(module.split('.')[0], extra) for found in calls for module, extra in found}
+    extras = next(line for line in (ROOT / 'setup.py').read_text().splitlines() if line.startswith('EXTRAS = '))
+    names = {'faiss': 'faiss-cpu', 'sklearn': 'scikit-learn', 'milvus_lite': 'milvus-lite'}
+    for module, extra in asked:
+        assert f"'{extra}'" in extras
+        assert any(line.startswith(f'{names.get(module, module)}>=') for line in required(f'{extra}.txt')), module
+    assert asked
+
+
+def code():
+    return [file for folder in ('tsgan', 'tools', 'demo', 'benchmarks') for file in (ROOT / folder).rglob('*.py')]
 
 
 def test_import_pulls_in_neither_mmengine_nor_torch():
