@@ -28,7 +28,7 @@ TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locati
 FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets.sampler'])
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
-HOOKS = Registry('hook', parent=root.HOOKS, scope='tsgan', locations=['tsgan.engine', 'tsgan.visualization'])
+HOOKS = Registry('hook', parent=root.HOOKS, scope='tsgan', locations=['tsgan.engine', 'tsgan.visualization.hooks'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=root.OPTIM_WRAPPER_CONSTRUCTORS,

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tsgan.apis.hub import get_model, list_models, tested_state
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.progress import progress
@@ -60,8 +61,6 @@ class TorchNetwork:
         weights: str | Path | None = None,
         device: 'str | torch.device | None' = None,
     ) -> None:
-        from tsgan.apis.hub import get_model
-
         self.model = get_model(model, weights, device)
         self.cfg = self.model.cfg
         self.name = os.fspath(model) if isinstance(model, (str, os.PathLike)) else model.filename or 'a config'
@@ -80,11 +79,10 @@ class TorchNetwork:
             is_rgb (np.ndarray): Which of them are RGB images rather than IR images, (N,) bool.
         """
         import torch
-        from mmpretrain.structures import DataSample
 
-        samples = [DataSample(metainfo=dict(modality='rgb' if rgb else 'ir')) for rgb in is_rgb]
         with torch.no_grad():
-            feats = self.model(self.normalized(images), samples if self.needs_modality else None)
+            inputs = self.normalized(images)
+            feats = self.model.features(inputs, torch.from_numpy(is_rgb).to(inputs.device))
         return feats.float().cpu().numpy()
 
     def translate(self, image: np.ndarray, is_rgb: bool) -> np.ndarray | None:
@@ -106,8 +104,6 @@ class TorchNetwork:
         return self.model.data_preprocessor(dict(inputs=bgr))['inputs']
 
     def _fingerprint(self) -> str:
-        from tsgan.apis.hub import tested_state
-
         parts = ['type', 'data_preprocessor', 'reid_size', *self.model.TESTED]
         about = {part: without(self.cfg.model[part], UNTOLD) for part in parts if part in self.cfg.model}
         digest = hashlib.sha256(json.dumps([self.size, about], sort_keys=True, default=str).encode())
@@ -146,7 +142,7 @@ class Decoded(NamedTuple):
     """An image for the network, and what had to be decided."""
 
     row: ImageRow
-    image: np.ndarray  # RGB, uint8, of the network's size
+    image: np.ndarray | None  # RGB, uint8, (H, W, 3), of the network's size
     by_pixels: bool  # whether the modality was
     whole_range: str | None  # type of the values that were scaled by its whole range
 
@@ -200,6 +196,8 @@ class ReIDInferencer(BaseInferencer):
         self.skipped: list[tuple[str, str]] = []
         self._pillow = Lock()  # an image of Pillow's may be given twice, and is not to be decoded twice at a time
 
+    list_models = staticmethod(list_models)
+
     @property
     def name(self) -> str:
         """str: What the model is called."""
@@ -229,16 +227,70 @@ class ReIDInferencer(BaseInferencer):
             ValueError: When none of the images can be read.
         """
         images, rows, feats = find_images(inputs), [], []
-        for batch, features in self._features(progress(images, 'images'), batch_size):
-            rows += batch
-            feats.append(features)
+        for batch in self.preprocess(progress(images, 'images'), batch_size):
+            rows += [one.row for one in batch]
+            feats.append(self.forward(batch))
         self.rows = rows
         return np.concatenate(feats)
 
     def iter_features(self, inputs: object, batch_size: int = 64) -> Iterator[tuple[list[ImageRow], np.ndarray]]:
         """As :meth:`extract`, batch by batch, in order: rows, and their features (n, D); n is below ``batch_size`` at
         the end alone."""
-        yield from self._features(find_images(inputs), batch_size)
+        for batch in self.preprocess(find_images(inputs), batch_size):
+            yield [one.row for one in batch], self.forward(batch)
+
+    def __call__(
+        self,
+        inputs: object,
+        gallery: object = None,
+        batch_size: int = 64,
+        topk: int = 10,
+        show_dir: str | Path | None = None,
+    ) -> list[dict]:
+        """Search a gallery for the nearest images of each.
+
+        Args:
+            inputs (object): Queries, as of :meth:`extract`.
+            gallery (object, optional): A :class:`tsgan.apis.Gallery`, or images to make one of. Defaults to None: the
+                queries themselves, each of them searched for among all others.
+            batch_size (int): Images at a time. Defaults to 64.
+            topk (int): How many hits of each query. Defaults to 10.
+            show_dir (str | Path, optional): Folder for a picture of each query with its hits: green borders where both
+                are of one identity, red where they are not, gray where that is not known. Defaults to None.
+
+        Returns:
+            list[dict]: For each query that could be read ``query``, its path, and ``hits``, see
+            :meth:`tsgan.apis.Gallery.search`.
+
+        Raises:
+            FileNotFoundError: When there is no such file, or no image in a folder.
+            ValueError: When none of the images can be read, or the gallery is another model's.
+        """
+        from tsgan.apis.gallery import Gallery
+
+        queries, feats = [], []
+        for batch in self.preprocess(progress(find_images(inputs), 'images'), batch_size):
+            queries += [one if one.row.path is None else one._replace(image=None) for one in batch]  # to draw those
+            feats.append(self.forward(batch))
+        skipped, feats = self.skipped, np.concatenate(feats)
+        if gallery is None:
+            gallery = Gallery(self.name, self.fingerprint, self.dim)
+            own = gallery.add(feats, [one.row for one in queries], keys=[f'#{i}' for i in range(len(queries))])
+            hits = gallery.search(feats, topk + 1)
+            hits = [[hit for hit in found if hit['key'] != key][:topk] for key, found in zip(own, hits, strict=True)]
+        else:
+            if not isinstance(gallery, Gallery):
+                gallery = Gallery.build(self, gallery, batch_size=batch_size)
+                self.skipped = skipped + self.skipped
+            if gallery.fingerprint != self.fingerprint:
+                raise ValueError(
+                    f'the gallery has features of {gallery.model} ({gallery.fingerprint[:8]}), the queries have those '
+                    f'of {self.name} ({self.fingerprint[:8]}): expected one model, of the same weights and size.'
+                )
+            hits = gallery.search(feats, topk)
+        if show_dir is not None:
+            self.visualize(queries, hits, show_dir)
+        return self.postprocess(queries, hits)
 
     def translate(self, image: object) -> np.ndarray | None:
         """What a model's generators make of an image: RGB -> fake IR, IR -> fake RGB.
@@ -257,28 +309,67 @@ class ReIDInferencer(BaseInferencer):
         translate = getattr(self.network, 'translate', None)
         return translate and translate(decoded.image, decoded.row.modality == 'rgb')
 
-    def _features(self, images: Iterable[LooseImage], batch_size: int) -> Iterator[tuple[list[ImageRow], np.ndarray]]:
+    def preprocess(self, inputs: Iterable[LooseImage], batch_size: int = 64) -> Iterator[list[Decoded]]:
+        """Batches of images for the network, in order; at the end it is said what was decided and left out.
+
+        Raises:
+            ValueError: At the end, when none could be read.
+        """
         if batch_size < 1:
             raise ValueError(f'batch_size is {batch_size}: expected at least 1.')
         self.skipped, counts = [], Counter()
-        decoded = self._decoded(images, batch_size)
+        decoded = self._decoded(inputs, batch_size)
         try:
             while batch := list(islice(decoded, batch_size)):
-                rows = [one.row for one in batch]
-                is_rgb = np.array([row.modality == 'rgb' for row in rows])
+                counts['read'] += len(batch)
                 counts.update(one.row.modality for one in batch if one.by_pixels)
                 counts.update(f'whole range of {one.whole_range}' for one in batch if one.whole_range)
-                counts['read'] += len(batch)
-                yield rows, l2_normalize(self.network(np.stack([one.image for one in batch]), is_rgb))
+                yield batch
         finally:
             decoded.close()
         self._report(counts)
 
+    def forward(self, batch: list[Decoded]) -> np.ndarray:
+        """Features of a batch, (n, D) float32, of unit length."""
+        is_rgb = np.array([one.row.modality == 'rgb' for one in batch])
+        return l2_normalize(self.network(np.stack([one.image for one in batch]), is_rgb))
+
+    def visualize(self, queries: list[Decoded], hits: list[list[dict]], show_dir: str | Path) -> None:
+        """Draw each query with its hits into a file of its own (paper, Fig. 4)."""
+        from tsgan.visualization import ranked_list
+
+        folder = Path(show_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        in_memory = {f'#{number}': query.image for number, query in enumerate(queries)}  # where they are the gallery
+        for number, (query, found) in enumerate(zip(queries, hits, strict=True), 1):
+            path, identity, camera, _ = query.row
+            picture = ranked_list(
+                [self._picture(path, query.image)],
+                [[self._picture(hit['path'], in_memory.get(hit['key'])) for hit in found]],
+                [[same(identity, hit['identity']) for hit in found]],
+                [caption(identity, camera)],
+                [[caption(hit['identity'], hit['camera'], f'{hit["score"]:.3f}') for hit in found]],
+            )
+            Image.fromarray(picture).save(folder / f'{number:04d}_{Path(path).stem if path else "image"}.png')
+
+    def postprocess(self, queries: list[Decoded], hits: list[list[dict]]) -> list[dict]:
+        """Queries by their path, with their hits."""
+        return [{'query': one.row.path, 'hits': found} for one, found in zip(queries, hits, strict=True)]
+
+    def _picture(self, path: str | None, image: np.ndarray | None) -> np.ndarray:
+        """What is drawn of an image, RGB; of one that is not to be had any more, nothing."""
+        if path is None:
+            return np.full((8, 4, 3), 255, np.uint8) if image is None else image
+        try:
+            return self._decode(LooseImage(ImageRow(path)), resized=False).image
+        except (OSError, ValueError, cv2.error):
+            return np.full((8, 4, 3), 255, np.uint8)
+
     def _report(self, counts: Counter) -> None:
         """Say what was decided and left out. Raises ValueError where nothing remains."""
         if not counts['read']:
-            path, reason = self.skipped[0]
-            raise ValueError(f'none of {len(self.skipped)} images can be read; the first one, {path}: {reason}.')
+            path, why = self.skipped[0]
+            raise ValueError(f'none of {len(self.skipped)} images can be read; the first one, {path}: {why}.')
         if self.network.needs_modality and (counts['rgb'] or counts['ir']):
             LOG.warning(
                 f'{counts["ir"]} of {counts["read"]} images were taken for infrared, since their three channels are '
@@ -291,8 +382,8 @@ class ReIDInferencer(BaseInferencer):
             )
         if self.skipped:
             LOG.warning(f'{len(self.skipped)} of {len(self.skipped) + counts["read"]} images could not be read:')
-            for path, reason in self.skipped[:NAMED]:
-                LOG.warning(f'  {path}: {reason}')
+            for path, why in self.skipped[:NAMED]:
+                LOG.warning(f'  {path}: {why}')
             if len(self.skipped) > NAMED:
                 LOG.warning(f'  and {len(self.skipped) - NAMED} more')
 
@@ -310,15 +401,15 @@ class ReIDInferencer(BaseInferencer):
                     return
                 image, future = waiting.popleft()
                 try:
-                    yield future.result()
-                except GeneratorExit:
-                    raise
+                    decoded = future.result()
                 except Exception as error:
                     self.skipped.append((image.row.path or '(an image in memory)', reason(error)))
+                    continue
+                yield decoded
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _decode(self, image: LooseImage) -> Decoded:
+    def _decode(self, image: LooseImage, resized: bool = True) -> Decoded:
         pixels = self._pixels(image)
         modality = image.row.modality if self.modality == 'auto' else self.modality
         by_pixels = modality is None
@@ -329,9 +420,9 @@ class ReIDInferencer(BaseInferencer):
             given = getattr(self.network, 'value_range', {}).get(modality)
             whole_range = None if given else str(pixels.dtype)
             pixels = to_uint8(pixels, given or range_of(pixels.dtype))
-        height, width = self.network.size
-        small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-        return Decoded(image.row._replace(modality=modality), small[..., ::-1], by_pixels, whole_range)
+        if resized:
+            pixels = cv2.resize(pixels, self.network.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return Decoded(image.row._replace(modality=modality), pixels[..., ::-1], by_pixels, whole_range)
 
     def _pixels(self, image: LooseImage) -> np.ndarray:
         """BGR, (H, W, 3), with the values that the image has."""
@@ -352,6 +443,16 @@ def make_network(model: 'str | Path | Config', weights: str | Path | None, devic
     if weights is not None:
         raise ValueError(f'weights={weights}: {model} holds its own; expected it alone.')
     return OnnxNetwork(model)
+
+
+def same(identity: str | None, other: str | None) -> bool | None:
+    """Whether two images show one identity; None where that is not known."""
+    return None if None in (identity, other) else identity == other
+
+
+def caption(identity: str | None, camera: str | None, *more: str) -> str:
+    """Lines below an image: what is known of it."""
+    return '\n'.join([' '.join(filter(None, (identity, camera))), *more])
 
 
 def is_gray(image: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ __all__ = list(_PLACES)
 def __getattr__(name: str) -> object:
     """Each is imported when it is asked for: to list somebody's images takes neither MMEngine nor torch."""
     if name not in _PLACES:
-        raise AttributeError(f'module {__name__} has no attribute {name}')
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(importlib.import_module(f'{__name__}.{_PLACES[name]}'), name)
 
 

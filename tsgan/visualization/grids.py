@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 GREEN, RED = (0, 160, 60), (220, 40, 40)
 BLACK, GRAY, WHITE = (0, 0, 0), (170, 170, 170), (255, 255, 255)
 
+BORDERS = {True: GREEN, False: RED, None: GRAY}
 BORDER = 4  # pixels, around a ranked image
 GAP = 6  # between neighbours
 GROUP_GAP = 24  # between what belongs apart
@@ -26,20 +27,22 @@ FONT_SIZES = range(13, 8, -1)  # pixels; below, nobody can read it
 def ranked_list(
     queries: Sequence[np.ndarray],
     galleries: Sequence[Sequence[np.ndarray]],
-    same_identity: Sequence[Sequence[bool]],
+    same_identity: Sequence[Sequence[bool | None]],
     query_captions: Sequence[str] = (),
     gallery_captions: Sequence[Sequence[str]] = (),
     cell: tuple[int, int] = (192, 96),
 ) -> np.ndarray:
     """Draw queries, each with its best gallery images from left to right (paper, Fig. 4).
 
-    A gallery image has a green border where it shows the query's identity, a red one where it does not.
+    A gallery image has a green border where it shows the query's identity, a red one where it does not, and a gray one
+    where nobody knows.
 
     Args:
         queries (Sequence[np.ndarray]): Q images.
         galleries (Sequence[Sequence[np.ndarray]]): For each query its gallery images, best first; not all rows need
             the same number.
-        same_identity (Sequence[Sequence[bool]]): For each gallery image whether it shows the query's identity.
+        same_identity (Sequence[Sequence[bool | None]]): For each gallery image whether it shows the query's identity;
+            None where one of both is not known.
         query_captions (Sequence[str]): Short lines under each query. Defaults to (), none.
         gallery_captions (Sequence[Sequence[str]]): Short lines under each gallery image. Defaults to (), none.
         cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
@@ -80,7 +83,7 @@ def ranked_list(
             _text(canvas, query_captions[row], GAP, text_y, width + 2 * BORDER)
         for rank, image in enumerate(images):
             x = start_x + rank * step_x
-            canvas[y:text_y, x : x + width + 2 * BORDER] = GREEN if same_identity[row][rank] else RED
+            canvas[y:text_y, x : x + width + 2 * BORDER] = BORDERS[same_identity[row][rank]]
             _paste(canvas, image, y + BORDER, x + BORDER, cell)
             if gallery_captions:
                 _text(canvas, gallery_captions[row][rank], x, text_y, width + 2 * BORDER)
