@@ -2,7 +2,7 @@
 
 from .compare import compare, comparison_table
 from .evaluate import ScoredSetting, evaluate, score_settings
-from .features import FeatureTable, load_features, save_features
+from .features import FeatureTable, load_features, save_features, save_image_features
 from .protocols import (
     CrossModalityProtocol,
     LLCMProtocol,
@@ -38,6 +38,7 @@ __all__ = [
     'load_features',
     'results_table',
     'save_features',
+    'save_image_features',
     'score_queries',
     'score_settings',
     'score_trials',

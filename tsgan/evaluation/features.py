@@ -1,7 +1,9 @@
 """The one table that evaluation reads: a feature and its labels for every test image."""
 
 import os
+import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -206,10 +208,55 @@ def save_features(path: str, table: FeatureTable, data_root: str | None = None) 
         for side, modality in (('query', NPZ_QUERY), ('gallery', NPZ_GALLERY))
         for name, column in columns.items()
     }
+    _write(path, arrays)
+
+
+def save_image_features(path: str, feats: np.ndarray, rows: Sequence, model: str, fingerprint: str) -> None:
+    """Writes features of loose images as NPZ, with what is known of each.
+
+    Keys: `feats` (N, D) float32; `paths`, `identities`, `modalities` (N,) str, '' where not known; `pids`, `camids`
+    (N,) int64, -1 where not known; `model`, `fingerprint` str, what made the features. A pid is the identity's number
+    where all that are known are numbers, else its place among their sorted names: `identities` say who it is in any
+    file. A camid is the number in the camera's name.
+
+    Args:
+        path (str): The file.
+        feats (np.ndarray): (N, D).
+        rows (Sequence): N rows with `path`, `identity`, `camera` and `modality`, as of a `ReIDInferencer`.
+        model (str): Name of the model.
+        fingerprint (str): What tells it from others.
+    """
+    identities, cameras = [row.identity for row in rows], [row.camera for row in rows]
+    names = sorted({name for name in identities if name is not None})
+    numbers = map(int, names) if all(name.isdecimal() for name in names) else range(len(names))
+    pids = dict(zip(names, numbers, strict=True))
+    _write(
+        path,
+        {
+            'feats': np.asarray(feats, np.float32),
+            'paths': _texts([row.path for row in rows]),
+            'identities': _texts(identities),
+            'pids': np.array([pids.get(name, -1) for name in identities], np.int64),
+            'camids': np.array([int(re.sub(r'\D', '', camera or '') or -1) for camera in cameras], np.int64),
+            'modalities': _texts([row.modality for row in rows]),
+            'model': np.array(model),
+            'fingerprint': np.array(fingerprint),
+        },
+    )
+
+
+def _texts(column: list[str | None]) -> np.ndarray:
+    return np.array([value or '' for value in column], dtype=str)
+
+
+def _write(path: str, arrays: dict[str, np.ndarray]) -> None:
+    """As NPZ, whole or not at all."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(f'{path}.part', 'wb') as file:
         np.savez(file, **arrays)
-    os.replace(f'{path}.part', path)  # an interruption leaves no half of a file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f'{path}.part', path)
 
 
 def _below(root: str, file: str) -> str:
