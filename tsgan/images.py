@@ -63,7 +63,7 @@ def decode_content(content: bytes) -> np.ndarray:
         np.ndarray: BGR, shape (H, W, 3), uint8 or, of files of more than eight bits, what their values need.
 
     Raises:
-        ValueError: If OpenCV cannot decode it, or it has more than :data:`MAX_PIXELS`.
+        ValueError: If it is none, or damaged, or has more than :data:`MAX_PIXELS`.
     """
     if not content:
         raise ValueError('it is empty')
@@ -85,7 +85,7 @@ def decode_content(content: bytes) -> np.ndarray:
         open_pillow(content)  # OpenCV fills what is cut off with gray, up to 4.10
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
-        raise ValueError('OpenCV cannot decode it')
+        raise ValueError('it is no image, or a damaged one')
     return image
 
 
