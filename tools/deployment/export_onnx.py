@@ -44,7 +44,9 @@ def table(results: dict[str, dict[str, dict]]) -> str:
     first = next(iter(results.values()))
     for setting in first:
         for name, settings in results.items():
-            cells = [f'{settings[setting][m]:.2f} ({settings[setting][m] - first[setting][m]:+.2f})' for m in ('R1', 'mAP')]
+            cells = [
+                f'{settings[setting][m]:.2f} ({settings[setting][m] - first[setting][m]:+.2f})' for m in ('R1', 'mAP')
+            ]
             lines.append(f'| {setting} | {name} | {" | ".join(cells)} |')
     return '\n'.join(lines)
 

@@ -3,6 +3,7 @@
 :class:`OnnxNetwork` needs neither torch nor MMEngine.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -359,13 +360,17 @@ def measure_networks(
     from mmengine.registry import DefaultScope
 
     from tsgan.apis.hub import find_config
-    from tsgan.experiments import load_config
     from tsgan.registry import DATASETS, TASK_UTILS
 
-    cfg = load_config(find_config(model).filename, cfg_options=dict(data_root=str(data_root)))
+    cfg = copy.deepcopy(find_config(model))
+    data, protocol = cfg.test_dataloader.dataset, cfg.test_evaluator.protocol
+    for key, value in protocol.items():  # the lists of a protocol lie in the data set's folder
+        if isinstance(value, str) and value.startswith(f'{data.data_root}/'):
+            protocol[key] = f'{data_root}/{value.removeprefix(f"{data.data_root}/")}'
+    data.data_root = str(data_root)
     with DefaultScope.overwrite_default_scope('tsgan'):
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
-        protocol = TASK_UTILS.build(cfg.test_evaluator.protocol)
+        dataset = DATASETS.build(data)
+        protocol = TASK_UTILS.build(protocol)
     rows = [dataset.get_data_info(index) for index in range(len(dataset))]
     columns = {f'{key}s': [row[key] for row in rows] for key in ('pid', 'camid', 'frame', 'modality')}
     is_rgb = np.array(columns['modalitys']) == 'rgb'
@@ -397,9 +402,7 @@ def read_images(folder: str | Path | None, number: int) -> list[np.ndarray]:
     return pictures
 
 
-def batches(
-    pictures: list[np.ndarray], size: tuple[int, int] | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(pictures: list[np.ndarray], size: tuple[int, int] | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Images (N, H, W, 3), RGB, and which of them are no gray ones, (N,): a first one alone, then up to 32 of a shape.
 
     Args:

@@ -2,6 +2,7 @@
 
 from .building import parts_named
 from .campaign import Campaign, duration, num_cores
+from .cost import make_run, operations, parameters_that_run, test_size
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
 from .options import (
@@ -53,14 +54,18 @@ __all__ = [
     'is_tested',
     'last_checkpoint',
     'load_config',
+    'make_run',
     'mean_and_std',
     'num_cores',
+    'operations',
     'over_seeds',
     'papers_numbers',
     'parts_named',
     'read_config',
+    'parameters_that_run',
     'spread',
     'tables_markdown',
     'taken_options',
+    'test_size',
     'use_amp',
 ]
