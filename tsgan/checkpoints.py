@@ -21,7 +21,7 @@ from mmengine.dist import barrier, get_rank
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
@@ -171,9 +171,10 @@ def save_weights(file: str | Path, weights: Mapping[str, Tensor], meta: dict) ->
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     text = json.dumps({**meta, 'sha256': fingerprint(tensors)}, ensure_ascii=False)
     unfinished = path.with_name(f'{path.name}.unfinished')
-    save_file(tensors, unfinished, metadata={'format': 'pt', 'meta': text})
-    with unfinished.open('rb+') as written:
-        os.fsync(written.fileno())
+    with unfinished.open('wb') as opened:  # safetensors' own writer would leave it to its owner alone
+        opened.write(save(tensors, metadata={'format': 'pt', 'meta': text}))
+        opened.flush()
+        os.fsync(opened.fileno())
     os.replace(unfinished, path)
 
 

@@ -1,8 +1,8 @@
 """Parameters and operations of a test: ``python tools/analysis_tools/get_flops.py CONFIG|NAME... [--shape H W]``.
 
-A Markdown table of what one image costs the test-time network: parameters of the modules that run, and floating-point
-operations, a multiply-add counted as two. A model that treats RGB and IR images differently has a row for each.
-``test_cost.py`` measures the time, too. Weights play no part, and are not loaded.
+A Markdown table of what one image costs the test-time network: parameters of the modules that run, the classifier's
+among them, and floating-point operations, a multiply-add counted as two. A model that treats RGB and IR images
+differently has a row for each. ``test_cost.py`` measures the time, too. Weights play no part, and are not loaded.
 """
 
 import argparse
@@ -29,10 +29,10 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    configs = {name: find_config(name) for name in args.models}
     print('| model | image | input | parameters that run, M | GFLOPs |')
     print('|---|---|---|---|---|')
-    for name in args.models:
-        cfg = find_config(name)
+    for name, cfg in configs.items():
         init_default_scope(cfg.default_scope)
         model, size = MODELS.build(cfg.model).eval(), tuple(args.shape or test_size(cfg))
         costs = {}  # what it costs -> modalities that cost so much

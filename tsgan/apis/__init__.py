@@ -4,7 +4,7 @@ import importlib
 
 from tsgan.apis.hub import get_model, list_models
 
-_PLACES = {'Gallery': 'gallery', 'ReIDInferencer': 'inferencer'}
+_PLACES = {'Gallery': 'gallery', 'ReIDInferencer': 'inferencer', 'export_onnx': 'export'}
 __all__ = ['get_model', 'list_models', *_PLACES]
 
 

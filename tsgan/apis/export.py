@@ -46,6 +46,7 @@ class OnnxNetwork:
         resizes (bool): Whether it takes images of any size, and resizes them itself.
         dim (int): Length of a feature.
         needs_modality (bool): Whether it must know which images are RGB.
+        value_range (dict[str, tuple[float, float]]): As of :class:`tsgan.apis.inferencer.TorchNetwork`.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -67,7 +68,7 @@ class OnnxNetwork:
         entries = self.session.get_modelmeta().custom_metadata_map
         if ENTRY not in entries:
             raise ValueError(
-                f'{file} does not say how images are to be given to it: expected one of tools/deployment/export_onnx.py.'
+                f'{file} does not say how it takes images: expected a file of tools/deployment/export_onnx.py.'
             )
         about = json.loads(entries[ENTRY])
         self.name: str = about['name']
@@ -76,6 +77,7 @@ class OnnxNetwork:
         self.resizes: bool = about['with_preprocess']
         self.dim: int = about['dim']
         self.needs_modality: bool = about['needs_modality']
+        self.value_range: dict[str, tuple[float, float]] = about['value_range']
         self.mean, self.std = (np.array(about[key], np.float32).reshape(3, 1, 1) for key in ('mean', 'std'))
 
     def __call__(self, images: np.ndarray, is_rgb: np.ndarray | None = None) -> np.ndarray:
@@ -144,15 +146,15 @@ def export_onnx(
 
     Raises:
         RuntimeError: When an element of a feature differs by more than 1e-4; nothing is written then.
-        ValueError: When the model is no network, or its test resizes in another way than OpenCV's bilinear one.
+        ValueError: When the model is no network, or its test prepares images in another way than an inferencer does.
         ImportError: Without ONNX or ONNX Runtime.
     """
     need('onnx', 'onnx'), need('onnxruntime', 'onnx')
-    from tsgan.apis.inferencer import ReIDInferencer
+    from tsgan.apis.inferencer import ReIDInferencer, is_gray
 
     reid = ReIDInferencer(model, weights, device='cpu')
     network = reid.network
-    check_exportable(network, with_preprocess)
+    check_exportable(network)
     pictures = read_images(images, NUM_IMAGES)
     with whole_file(out) as unfinished:
         deployed = write_graph(network, with_preprocess, unfinished)
@@ -174,7 +176,7 @@ def export_onnx(
     return Parity(len(pictures), difference, to_inferencer)
 
 
-def check_exportable(network, with_preprocess: bool) -> None:
+def check_exportable(network) -> None:
     """Raises ValueError where a model cannot become a graph that does the same."""
     if isinstance(network, OnnxNetwork):
         raise ValueError(f'{network.name} is an ONNX file already: expected the model that it was made of.')
@@ -184,13 +186,6 @@ def check_exportable(network, with_preprocess: bool) -> None:
         raise ValueError(f'{network.name} describes images by NumPy and OpenCV: it is no network to be exported.')
     if not getattr(network.model.data_preprocessor, '_channel_conversion', False):
         raise ValueError(f'the data preprocessor of {network.name} keeps BGR: expected bgr_to_rgb=True.')
-    for step in network.cfg.test_dataloader.dataset.pipeline if with_preprocess else ():
-        how = step.get('interpolation', 'bilinear'), step.get('backend', 'cv2')
-        if step['type'].endswith('Resize') and how != ('bilinear', 'cv2'):
-            raise ValueError(
-                f'{network.name} is tested on images resized by {" of ".join(how)}, and the graph knows bilinear of '
-                'cv2 alone: export it without the preprocessing.'
-            )
 
 
 def write_graph(network, with_preprocess: bool, file: Path) -> Callable:
@@ -237,6 +232,7 @@ def write_graph(network, with_preprocess: bool, file: Path) -> Callable:
         std=preprocessor.std.flatten().tolist(),
         dim=network.dim,
         needs_modality=network.needs_modality,
+        value_range=network.value_range,
         with_preprocess=with_preprocess,
         tsgan=__version__,
     )
@@ -409,6 +405,8 @@ def batches(pictures: list[np.ndarray], size: tuple[int, int] | None) -> Iterato
         pictures (list[np.ndarray]): BGR, (H, W, 3).
         size (tuple[int, int], optional): Height and width to resize them to; None leaves them as they are.
     """
+    from tsgan.apis.inferencer import is_gray
+
     if size is not None:
         pictures = [cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LINEAR) for picture in pictures]
     by_shape = {0: pictures[:1]}
@@ -418,8 +416,3 @@ def batches(pictures: list[np.ndarray], size: tuple[int, int] | None) -> Iterato
         for start in range(0, len(alike), 32):
             images = np.stack(alike[start : start + 32])[..., ::-1]
             yield np.ascontiguousarray(images), np.array([not is_gray(image) for image in images])
-
-
-def is_gray(image: np.ndarray) -> bool:
-    """Whether an image has three equal channels, as infrared ones have."""
-    return bool((image == image[..., :1]).all())

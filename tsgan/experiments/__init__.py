@@ -14,6 +14,7 @@ from .options import (
     read_config,
     taken_options,
 )
+from .publish import publish
 from .rows import CONFIGS, RERANKED, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .splits import average_splits
@@ -63,6 +64,7 @@ __all__ = [
     'parts_named',
     'read_config',
     'parameters_that_run',
+    'publish',
     'spread',
     'tables_markdown',
     'taken_options',
