@@ -244,7 +244,7 @@ def captions(monkeypatch):
         told.append(arguments[3:])
         return ranked_list(*arguments)
 
-    monkeypatch.setattr('tsgan.visualization.hooks.ranked_list', spy)
+    monkeypatch.setattr('tsgan.visualization.rankings.ranked_list', spy)
     return lambda: told[-1]
 
 

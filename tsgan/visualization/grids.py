@@ -3,7 +3,7 @@
 Images are RGB, uint8, (h, w, 3), of any size; each is stretched to the cell, as it is to the network's input size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -104,10 +104,10 @@ def translation_grid(
     Args:
         real_rgb (Sequence[np.ndarray]): X_R, N images.
         fake_ir (Sequence[np.ndarray]): X'_I = G_I(X_R), N images; below ``real_rgb``.
-        real_ir (Sequence[np.ndarray]): X_I, N images; by the pairing of a batch they show the people of ``real_rgb``.
-        fake_rgb (Sequence[np.ndarray]): X'_R = G_R(X_I), N images; below ``real_ir``.
+        real_ir (Sequence[np.ndarray]): X_I, M images; by the pairing of a batch they show the people of ``real_rgb``.
+        fake_rgb (Sequence[np.ndarray]): X'_R = G_R(X_I), M images; below ``real_ir``.
         rec_rgb (Sequence[np.ndarray]): G_R(X'_I), N images. Defaults to (), no such row.
-        rec_ir (Sequence[np.ndarray]): G_I(X'_R), N images. Defaults to (), no such row.
+        rec_ir (Sequence[np.ndarray]): G_I(X'_R), M images. Defaults to (), no such row.
         cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
 
     Returns:
@@ -116,21 +116,53 @@ def translation_grid(
     Raises:
         ValueError: If there is no image, or the sequences do not match.
     """
-    _same_lengths(real_rgb=real_rgb, fake_ir=fake_ir, real_ir=real_ir, fake_rgb=fake_rgb)
-    groups = [
+    sides = [
         {'real RGB': real_rgb, 'fake IR': fake_ir, 'back to RGB': rec_rgb},
         {'real IR': real_ir, 'fake RGB': fake_rgb, 'back to IR': rec_ir},
     ]
+    groups = []
+    for (real, first), (fake, second), (back, third) in map(dict.items, sides):
+        if len(first) or len(second) or len(third):  # else there is nothing of this modality
+            _same_lengths(**{real: first, fake: second}, **({back: third} if len(third) else {}))
+            groups.append({name: images for name, images in ((real, first), (fake, second), (back, third)) if len(images)})
+    return picture_rows(groups, cell)
+
+
+def picture_rows(
+    groups: Sequence[Mapping[str, Sequence[np.ndarray]]],
+    cell: tuple[int, int] = (192, 96),
+    captions: Sequence[Sequence[str]] = (),
+) -> np.ndarray:
+    """Draw groups of named rows, one below the other; the images in a column of a group belong together.
+
+    Args:
+        groups (Sequence[Mapping[str, Sequence[np.ndarray]]]): For each group, name of a row -> its images.
+        cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
+        captions (Sequence[Sequence[str]]): For each group, a short line above each of its columns. Defaults to (), none.
+
+    Returns:
+        np.ndarray: RGB, uint8, (height, width, 3).
+
+    Raises:
+        ValueError: If there is no image, or the sequences do not match.
+    """
+    if not groups:
+        raise ValueError('There is no image to draw.')
+    for number, group in enumerate(groups):
+        _same_lengths(**group, **({'captions': captions[number]} if captions else {}))
     height, width = cell
     label = 100  # width of the row labels
-    rows = 4 + bool(len(rec_rgb)) + bool(len(rec_ir))
-    canvas = _canvas(rows * (height + GAP) + GROUP_GAP, label + len(real_rgb) * (width + GAP))
+    columns = max(len(images) for group in groups for images in group.values())
+    above = LINE if captions else 0
+    rows = sum(map(len, groups))
+    extra = len(groups) * above + (len(groups) - 1) * (GROUP_GAP - GAP)
+    canvas = _canvas(GAP + rows * (height + GAP) + extra, label + columns * (width + GAP))
     y = GAP
-    for group in groups:
+    for number, group in enumerate(groups):
+        for column, caption in enumerate(captions[number] if captions else ()):
+            _text(canvas, caption, label + column * (width + GAP), y, width)
+        y += above
         for name, images in group.items():
-            if len(images) == 0:
-                continue
-            _same_lengths(**{'real_rgb': real_rgb, name: images})
             _text(canvas, name, 0, y + (height - LINE) // 2, label)
             for column, image in enumerate(images):
                 _paste(canvas, image, y, label + column * (width + GAP), cell)

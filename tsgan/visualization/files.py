@@ -1,0 +1,57 @@
+"""Writes what was drawn: a file of its name is always a whole one."""
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURES = ('.jpg', '.jpeg', '.png', '.webp')
+FIGURES = ('.png', '.svg', '.pdf', '.jpg')
+
+
+def write(file: str | Path, content: bytes) -> None:
+    """Write a file, and the folders that it lies in, at one stroke."""
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f'{path.name}.unfinished')
+    with unfinished.open('wb') as written:
+        written.write(content)
+        written.flush()
+        os.fsync(written.fileno())
+    os.replace(unfinished, path)
+
+
+def encode(image: np.ndarray, suffix: str, quality: int = 92) -> bytes:
+    """An image, RGB, uint8, (h, w, 3), as a file of this kind holds it; quality is of JPEG and WebP, in percent."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_WEBP_QUALITY, quality]
+    return cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+def check_suffix(file: str | Path, kinds: tuple[str, ...] = PICTURES) -> str:
+    """The kind of a file by its name; asked before the work, which may be long.
+
+    Raises:
+        ValueError: When it is none of ``kinds``.
+    """
+    suffix = Path(file).suffix.lower()
+    if suffix not in kinds:
+        raise ValueError(f'{file}: expected a name that ends with one of {" ".join(kinds)}')
+    return suffix
+
+
+def save_picture(file: str | Path, image: np.ndarray) -> None:
+    """Write an image, RGB, uint8, (h, w, 3)."""
+    write(file, encode(image, check_suffix(file)))
+
+
+def save_figure(file: str | Path, figure: 'Figure') -> None:
+    """Write a figure of Matplotlib."""
+    suffix, content = check_suffix(file, FIGURES), io.BytesIO()
+    figure.savefig(content, format=suffix[1:], dpi=150)
+    write(file, content.getvalue())
