@@ -9,9 +9,9 @@ PROTOCOLS = ('sysu-mm01', 'regdb', 'llcm')
 SYSU_ONLY = ('modes', 'shots', 'gallery_sampling', 'perm')
 
 
-def add_protocol_arguments(parser: ArgumentParser) -> None:
+def add_protocol_arguments(parser: ArgumentParser, required: bool = True) -> None:
     """Protocol, its options, and how to compute."""
-    parser.add_argument('--protocol', choices=PROTOCOLS, required=True)
+    parser.add_argument('--protocol', choices=PROTOCOLS, required=required)
     sysu = parser.add_argument_group('SYSU-MM01')
     sysu.add_argument('--modes', nargs='+', choices=list(SYSUMM01Protocol.MODES), help='default: all indoor')
     sysu.add_argument(

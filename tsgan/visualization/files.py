@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURES = ('.jpg', '.jpeg', '.png', '.webp')
+PICTURES = ('.jpg', '.jpeg', '.png')
 FIGURES = ('.png', '.svg', '.pdf', '.jpg')
 
 
@@ -28,8 +28,8 @@ def write(file: str | Path, content: bytes) -> None:
 
 
 def encode(image: np.ndarray, suffix: str, quality: int = 92) -> bytes:
-    """An image, RGB, uint8, (h, w, 3), as a file of this kind holds it; quality is of JPEG and WebP, in percent."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_WEBP_QUALITY, quality]
+    """An image, RGB, uint8, (h, w, 3), as a file of this kind holds it; quality is of a JPEG, in percent."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in ('.jpg', '.jpeg') else []
     return cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 

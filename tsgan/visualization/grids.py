@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-GREEN, RED = (0, 160, 60), (220, 40, 40)
+GREEN, RED = (0, 158, 115), (213, 94, 0)  # of Okabe and Ito, which people with any colour vision tell apart
 BLACK, GRAY, WHITE = (0, 0, 0), (170, 170, 170), (255, 255, 255)
 
 BORDERS = {True: GREEN, False: RED, None: GRAY}
@@ -124,7 +124,9 @@ def translation_grid(
     for (real, first), (fake, second), (back, third) in map(dict.items, sides):
         if len(first) or len(second) or len(third):  # else there is nothing of this modality
             _same_lengths(**{real: first, fake: second}, **({back: third} if len(third) else {}))
-            groups.append({name: images for name, images in ((real, first), (fake, second), (back, third)) if len(images)})
+            groups.append(
+                {name: images for name, images in ((real, first), (fake, second), (back, third)) if len(images)}
+            )
     return picture_rows(groups, cell)
 
 

@@ -1,5 +1,3 @@
-import random
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ from mmengine.runner import Runner
 
 from tsgan.registry import HOOKS
 from tsgan.structures import unwrapped
+from tsgan.visualization.batches import own_randomness
 from tsgan.visualization.files import save_picture
 from tsgan.visualization.rankings import draw_ranked_lists, rank, with_match
 from tsgan.visualization.translations import choose_pairs, draw_translations
@@ -40,7 +39,7 @@ class TranslationGridHook(Hook):
             runner.logger.info('TranslationGridHook draws nothing: the model has no generators.')
         elif is_main_process():
             loader = runner.train_dataloader
-            with _own_randomness(self.seed):
+            with own_randomness(self.seed):
                 rows = choose_pairs(loader.dataset, self.num_images, self.seed)
                 self.data = loader.collate_fn([loader.dataset[row] for row in rows])
 
@@ -101,18 +100,3 @@ def _publish(runner: Runner, name: str, image: np.ndarray, step: int) -> None:
     """Give a picture to the visualizer's backends, and keep the newest where a person looks first."""
     runner.visualizer.add_image(name, image, step)
     save_picture(Path(runner.work_dir, f'{name}.jpg'), image)
-
-
-@contextmanager
-def _own_randomness(seed: int):
-    """Seeded generators inside, and the ones that training uses untouched by it."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.set_rng_state(cpu)

@@ -72,6 +72,8 @@ def rank(
     queries: np.ndarray | None = None,
     normalize: bool = True,
     rerank: bool = False,
+    device: str | None = None,
+    memory_mb: float = 1024,
 ) -> Ranking:
     """Rank the gallery of a setting's first trial.
 
@@ -81,6 +83,8 @@ def rank(
         queries (np.ndarray, optional): Rows of the queries to rank for. Defaults to None: all that have a match.
         normalize (bool): Whether features are compared at unit length. Defaults to True.
         rerank (bool): By k-reciprocal re-ranking, which all queries of the trial have a part in. Defaults to False.
+        device (str, optional): Where re-ranking computes. Defaults to None: the GPU where there is one.
+        memory_mb (float): Of re-ranking, for blocks of distances. Defaults to 1024.
 
     Returns:
         Ranking: Distances, (Q, G).
@@ -92,9 +96,12 @@ def rank(
     if queries is None:
         queries = with_match(features, setting)
     if rerank:
-        feats = [_unit_length(features.feats[rows]) if normalize else features.feats[rows] for rows in (everyone, gallery)]
+        feats = [
+            _unit_length(features.feats[rows]) if normalize else features.feats[rows] for rows in (everyone, gallery)
+        ]
         place = {row: place for place, row in enumerate(everyone.tolist())}
-        distances = k_reciprocal_rerank(*feats)[[place[row] for row in queries.tolist()]]
+        distances = k_reciprocal_rerank(*feats, device=device, memory_mb=memory_mb)
+        distances = distances[[place[row] for row in queries.tolist()]]  # (Q, G)
     else:
         distances = euclidean(features.feats[queries], features.feats[gallery], normalize)
     return Ranking(features, queries, gallery, distances, _hidden(features, setting, queries), rerank)
@@ -144,6 +151,34 @@ def choose(ranking: Ranking, which: str, number: int, seed: int = 0) -> np.ndarr
     return np.lexsort((-scores.first_match, scores.ap))[:number]
 
 
+def named_queries(features: FeatureTable, setting: Setting, names: Sequence[str]) -> np.ndarray:
+    """Rows of queries that somebody names.
+
+    Args:
+        features (FeatureTable): All test images.
+        setting (Setting): One setting of the protocol.
+        names (Sequence[str]): Numbers of queries, from 0, or the ends of their paths.
+
+    Raises:
+        ValueError: When a name is of no query, or of several.
+    """
+    query, _ = setting.trials[0]
+    rows = []
+    for name in names:
+        if name.isdecimal():
+            found = query[int(name) : int(name) + 1]
+        else:
+            parts = Path(name).parts
+            found = query[[Path(path).parts[-len(parts) :] == parts for path in features.paths[query]]]
+        if len(found) != 1:
+            raise ValueError(
+                f'{len(found)} of {len(query)} queries are called {name}: expected a number from 0 to '
+                f'{len(query) - 1}, or the path of one image.'
+            )
+        rows.append(found[0])
+    return np.array(rows)
+
+
 def with_files(features: FeatureTable, root: str | Path | None) -> FeatureTable:
     """The table with paths that can be opened.
 
@@ -164,7 +199,9 @@ def with_files(features: FeatureTable, root: str | Path | None) -> FeatureTable:
         features = replace(features, paths=[str(Path(root, path)) for path in features.paths.tolist()])
     first = Path(features.paths[0])
     if not first.is_file():
-        raise FileNotFoundError(f'there is no image {first}: expected the folder of the data set as the root of its paths.')
+        raise FileNotFoundError(
+            f'there is no image {first}: expected the folder of the data set as the root of its paths.'
+        )
     return features
 
 
