@@ -1,4 +1,4 @@
-"""The whole of a config, as a training reads it: ``python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE]``.
+"""A whole config, as a training reads it: ``python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE]``.
 
 Bases are merged, options are put over them and checked. What it prints is a config itself.
 """

@@ -1,7 +1,7 @@
 """Ranked lists (Fig. 4): ``python tools/visualization/vis_ranking.py FEATURES.npz --protocol sysu-mm01 --root DATA``.
 
-Draws queries with their nearest gallery images, in the first trial of the protocol's first setting. FEATURES.npz is what
-``tools/test.py --out`` writes; in its place, CONFIG CKPT tests a model first, by the protocol of its config.
+Draws queries with their nearest gallery images, in the first trial of the protocol's first setting. FEATURES.npz is
+what ``tools/test.py --out`` writes; in its place, CONFIG CKPT tests a model first, by the protocol of its config.
 """
 
 import argparse

@@ -11,6 +11,7 @@ from .protocols import (
     SingleModalityProtocol,
     SYSUMM01Protocol,
     Trial,
+    described_protocol,
 )
 from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
 from .report import results_table, write_results
@@ -33,6 +34,7 @@ __all__ = [
     'Trial',
     'compare',
     'comparison_table',
+    'described_protocol',
     'evaluate',
     'k_reciprocal_rerank',
     'load_features',

@@ -43,7 +43,7 @@ def read_curves(work_dir: str | Path) -> dict[str, Curve]:
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     if not files:
         raise FileNotFoundError(
-            f'{work_dir} has no */vis_data/scalars.json: expected the work dir of a training, as tools/train.py writes it.'
+            f'{work_dir} has no */vis_data/scalars.json: expected the work dir of a training, as of tools/train.py.'
         )
     found: dict[str, dict[int, float]] = {}
     for file in files:
@@ -83,7 +83,7 @@ def _is_measure(name: str) -> bool:
 
 
 def select(names: Sequence[str], patterns: Sequence[str] = ()) -> list[str]:
-    """Those names that one of the patterns fits, in their order; without a pattern, all that are of the training itself.
+    """Those names that one of the patterns fits, in their order; without a pattern, all but the machine's.
 
     Args:
         names (Sequence[str]): Names of curves.

@@ -140,7 +140,7 @@ def picture_rows(
     Args:
         groups (Sequence[Mapping[str, Sequence[np.ndarray]]]): For each group, name of a row -> its images.
         cell (tuple[int, int]): Height and width of an image as drawn, in pixels. Defaults to (192, 96).
-        captions (Sequence[Sequence[str]]): For each group, a short line above each of its columns. Defaults to (), none.
+        captions (Sequence[Sequence[str]]): For each group, a short line above each column. Defaults to (), none.
 
     Returns:
         np.ndarray: RGB, uint8, (height, width, 3).

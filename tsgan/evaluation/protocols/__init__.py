@@ -4,6 +4,9 @@ A protocol turns a table of images into named settings. A setting is a list of t
 of exclusion and whether CMC counts identities. Another data set is another small class with `settings`, `describe`.
 """
 
+import inspect
+from collections.abc import Mapping
+
 from .base import Setting, Trial
 from .cross_modality import CrossModalityProtocol
 from .llcm import LLCMProtocol
@@ -19,4 +22,34 @@ __all__ = [
     'Setting',
     'SingleModalityProtocol',
     'Trial',
+    'described_protocol',
 ]
+
+NAMED = {
+    'SYSU-MM01': SYSUMM01Protocol,
+    'RegDB': RegDBProtocol,
+    'LLCM': LLCMProtocol,
+    'single modality': SingleModalityProtocol,
+    'cross modality': CrossModalityProtocol,
+}
+
+
+def described_protocol(about: Mapping):
+    """The protocol that a result was published with: made anew from what its `describe` gave.
+
+    Args:
+        about (Mapping): That, with whatever else is said of the result.
+
+    Raises:
+        ValueError: It describes no protocol.
+        FileNotFoundError: A file that it names is not there.
+    """
+    protocol = NAMED.get(about.get('protocol'))
+    wanted = inspect.signature(protocol).parameters if protocol else ['protocol']
+    lacking = [name for name in wanted if name not in about]
+    if protocol is None or lacking:
+        raise ValueError(
+            f'a result of protocol {about.get("protocol")!r} without {", ".join(lacking) or "a class of that name"}: '
+            f'expected what describe() gives of one of {", ".join(NAMED)}.'
+        )
+    return protocol(**{name: about[name] for name in wanted})
