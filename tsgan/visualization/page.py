@@ -233,8 +233,8 @@ def _distances(report: 'Report') -> str:
         figures.setdefault(pair.query, []).append(_pair(pair, edges))
     rows = '\n'.join(f'<div class="pairs">\n{"".join(row)}</div>' for row in figures.values())
     unit = ' (features at unit length: 0 to 2)' if report.about.get('normalize', True) else ''
-    return f"""<p class="faint">Euclidean distances between a query and a gallery image{unit}, each distribution with the
-same area. What a query never sees is not in them. The percentage is the chance that an image of the right person is
+    return f"""<p class="faint">Euclidean distances between a query and a gallery image{unit}, each distribution with
+the same area. What a query never sees is not in them. The percentage is the chance that an image of the right person is
 nearer than one of somebody else: 50&nbsp;% is a guess.</p>
 <p>{_key('true', 'same person')}{_key('false', 'somebody else')}</p>
 {rows}"""
@@ -290,9 +290,9 @@ def _queries(report: 'Report', thumbnail: Callable[[int], bytes]) -> str:
     articles = '\n'.join(
         _article(report, number, hard, thumbnail) for number, hard in enumerate(report.queries, start=1)
     )
-    return f"""<p class="faint">The {_count(len(report.queries), 'query', 'queries')} of the lowest average precision, the
-hardest first. Blue and ✓ is the right person, orange and ✗ somebody else; d is the distance from the query. Where the
-first match comes later, it stands behind the others with its rank.</p>
+    return f"""<p class="faint">The {_count(len(report.queries), 'query', 'queries')} of the lowest average precision,
+the hardest first. Blue and ✓ is the right person, orange and ✗ somebody else; d is the distance from the query. Where
+the first match comes later, it stands behind the others with its rank.</p>
 <form hidden>
 <label>Query camera <select>{_options([pair.query for pair in report.pairs])}</select></label>
 <label>Gallery camera <select>{_options([pair.gallery for pair in report.pairs])}</select></label>
