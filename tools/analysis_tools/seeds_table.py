@@ -7,11 +7,10 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-
 from tsgan.command_line import run
 from tsgan.evaluation import METRIC_NAMES
 from tsgan.experiments import mean_and_std, over_seeds, spread
+from tsgan.visualization.curves import read_curves
 
 
 def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
@@ -31,15 +30,9 @@ def read_scalars(seeds: list[Path], row: str, last: int) -> list[dict[str, float
     """For each seed, the mean of every loss and gradient over the last ``last`` times that a training logged it."""
     runs = []
     for seed in seeds:
-        files = sorted((seed / row).glob('*/vis_data/scalars.json'))
-        lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-        logged = {}
-        for line in lines:
-            for name, value in line.items():
-                if '/' in name:
-                    logged.setdefault(name, []).append(value)
-        if logged:
-            runs.append({name: float(np.mean(values[-last:])) for name, values in logged.items()})
+        if any((seed / row).glob('*/vis_data/scalars.json')):
+            curves = read_curves(seed / row)
+            runs.append({name: float(curve.values[-last:].mean()) for name, curve in curves.items() if '/' in name})
     return runs
 
 
