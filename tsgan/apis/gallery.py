@@ -117,12 +117,18 @@ class Gallery:
         with writing(folder):
             gallery = cls._open(folder) if (folder / LIST).exists() else new
             gallery._check_model(inferencer, f'the gallery in {folder}')
-            gallery._engine = switched(gallery._engine, new.engine)
+            gallery._engine = switched(gallery._engine, engine, gallery._rows.select({}))
             gallery.folder = folder
             gallery._move_paths(folder.parent)
             todo = gallery._outdated(images, told, folder)
             gallery._extend(inferencer, todo, told, batch_size, save=lambda done: gallery._save(folder, done))
         return gallery
+
+    def reindex(self, engine: str | dict) -> None:
+        """Search by another engine from now on, as of the class; what is saved anew is that of it."""
+        with self._busy:
+            self._engine = switched(self._engine, engine, self._rows.select({}))
+            self._engine.prepare()
 
     def _outdated(self, images: Sequence, told: Mapping[str, dict], folder: Path) -> list:
         """The images that are not there as they are now. Takes away the rows of files that have changed, or are gone.
@@ -223,6 +229,8 @@ class Gallery:
         if known and read_list(folder)['revision'] != self._revision:
             raise ValueError(f'{folder} has been changed by somebody else since it was loaded: load it again.')
         self._move_paths(folder.parent)
+        if complete:
+            self._engine.prepare()
         state = self._engine.save(folder)
         if not is_in(folder, self._rows.file):
             self._rows.save(folder / f'{new_name("rows")}.sqlite')
@@ -611,7 +619,7 @@ class Gallery:
         """
         check_count('k', k)
         with self._busy:
-            exact = exact_of(self._engine)
+            exact = exact_of(self._engine, self._rows.select({}))
             own = isinstance(queries, int)
             if own:
                 ids = self._rows.select({})

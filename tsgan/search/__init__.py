@@ -2,21 +2,29 @@
 
 Vectors are float32, (N, D), of unit length; a row is known by its id, int64, from 1. Each engine has ``add(ids,
 vectors)``, ``remove(ids)``, ``replace(ids, vectors)``, ``vectors(ids)``, ``search(queries, topk, allowed) -> (scores,
-ids)``, ``save(folder) -> state`` and ``load(folder, state)``, as :class:`Flat` describes them, and ``settings``: what
-:func:`make_engine` makes the like of it from.
+ids)``, ``prepare()``, ``save(folder) -> state`` and ``load(folder, state)``, as :class:`Flat` describes them, and
+``settings``, from which :func:`make_engine` makes its like.
 """
 
 import inspect
 
+import numpy as np
+
 from .flat import Flat
+from .hnsw import HNSW
+from .indexed import Indexed
+from .ivfpq import IVFPQ
+from .milvus import Milvus
 from .rows import Rows
 
-ENGINES = {engine.name: engine for engine in (Flat,)}
+Engine = Flat | Indexed | Milvus
+ENGINES = {engine.name: engine for engine in (Flat, HNSW, IVFPQ, Milvus)}
+COPIED = 8192  # rows at a time, from one engine to another
 
-__all__ = ['ENGINES', 'Flat', 'Rows', 'make_engine']
+__all__ = ['ENGINES', 'HNSW', 'IVFPQ', 'Engine', 'Flat', 'Milvus', 'Rows', 'exact_of', 'make_engine', 'switched']
 
 
-def make_engine(settings: str | dict, dim: int) -> Flat:
+def make_engine(settings: str | dict, dim: int) -> Engine:
     """Make an engine without rows.
 
     Args:
@@ -24,30 +32,45 @@ def make_engine(settings: str | dict, dim: int) -> Flat:
         dim (int): D of its vectors.
 
     Raises:
-        ValueError: When there is no such engine, or it has no such argument.
+        ValueError: When there is no such engine, or it has other arguments.
         ImportError: When a package that it needs is not installed.
     """
     settings = {'type': settings} if isinstance(settings, str) else dict(settings)
     name = settings.pop('type', None)
     if name not in ENGINES:
         raise ValueError(f'{name!r} is no search engine: expected one of {", ".join(ENGINES)}.')
-    known = [argument for argument in inspect.signature(ENGINES[name]).parameters if argument != 'dim']
-    if unknown := settings.keys() - set(known):
-        raise ValueError(f'{name} has no argument {sorted(unknown)[0]!r}: expected one of {", ".join(known)}.')
+    arguments = {key: value for key, value in inspect.signature(ENGINES[name]).parameters.items() if key != 'dim'}
+    if unknown := settings.keys() - arguments.keys():
+        raise ValueError(f'{name} has no argument {min(unknown)!r}: expected some of {", ".join(arguments)}.')
+    for key, argument in arguments.items():
+        if argument.default is argument.empty and key not in settings:
+            raise ValueError(f'{name} needs {key}: expected dict(type={name!r}, {key}=...).')
     return ENGINES[name](dim, **settings)
 
 
-def exact_of(engine: Flat) -> Flat:
-    """The exact search of the same rows."""
+def exact_of(engine: Engine, ids: np.ndarray) -> Flat:
+    """The exact search of all rows of an engine."""
     if isinstance(engine, Flat):
         return engine
-    return engine.exact
+    return engine.exact if isinstance(engine, Indexed) else copied(engine, Flat(engine.dim), ids)
 
 
-def switched(engine: Flat, settings: str | dict) -> Flat:
-    """An engine of other settings over the same rows; the same one, where they do not differ."""
+def switched(engine: Engine, settings: str | dict, ids: np.ndarray) -> Engine:
+    """An engine of other settings over all rows of one; the same one, where they do not differ."""
     new = make_engine(settings, engine.dim)
     if new.settings == engine.settings:
         return engine
-    new.exact = exact_of(engine)
+    if isinstance(new, Milvus):
+        return copied(engine, new, ids)
+    exact = exact_of(engine, ids)
+    if isinstance(new, Flat):
+        return exact
+    new.exact = exact
+    return new
+
+
+def copied(engine: Engine, new: Engine, ids: np.ndarray) -> Engine:
+    for start in range(0, len(ids), COPIED):
+        block = ids[start : start + COPIED]
+        new.add(block, engine.vectors(block))
     return new

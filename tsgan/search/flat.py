@@ -153,6 +153,10 @@ class Flat:
                     products, ids = np.take_along_axis(products, largest, 1), np.take_along_axis(ids, largest, 1)
         return products, ids
 
+    def prepare(self) -> None:
+        """Do what else the first search would wait for."""
+        self._settle()
+
     def _settle(self) -> None:
         """Put what was added into parts; the last one may be smaller than the others."""
         if not self.pending:

@@ -1,0 +1,145 @@
+"""What the approximate engines share: an index of faiss names candidates, and their vectors give the exact scores."""
+
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tsgan.extras import need
+
+from .files import is_in, new_name, open_array, write_array
+from .flat import Flat
+
+BLOCK = 16_384  # rows that an index gets at a time
+
+
+class Indexed:
+    """Base of the approximate engines.
+
+    Where few rows are there, or few are allowed, the search is exact, and so it is of a query for which the index names
+    too few.
+
+    Args:
+        dim (int): D.
+        exact_below (int): How many are few.
+    """
+
+    name: str
+
+    def __init__(self, dim: int, exact_below: int) -> None:
+        self.faiss = need('faiss', 'search')
+        self.dim, self.exact_below = dim, exact_below
+        self.exact = Flat(dim)
+        self.index = None
+        self.labels = np.empty(0, np.int64)  # id of each entry of the index; -1: it was removed
+        self.made_for = 0  # how many rows the index was trained for
+        self.file: Path | None = None  # without its ending, where the index lies on disk as it is here
+        self.current = False  # whether all rows are in the index
+
+    def make_index(self, ids: np.ndarray) -> object:
+        """An index that is trained, but empty, for these rows."""
+        raise NotImplementedError
+
+    def is_worn(self, count: int) -> bool:
+        """Whether to make the index anew, which is to hold ``count`` rows."""
+        raise NotImplementedError
+
+    def insert(self, vectors: np.ndarray, ids: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def drop(self, ids: np.ndarray) -> None:
+        """Erase entries of the index, and their labels."""
+        raise NotImplementedError
+
+    def candidates(self, queries: np.ndarray, topk: int, allowed: np.ndarray | None) -> np.ndarray:
+        """Ids of rows that seem near, (Nq, c) int64, c >= topk; -1 where there is none."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.exact)
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        return self.exact.vectors(ids)
+
+    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        self.exact.add(ids, vectors)
+        self.current = False
+
+    def remove(self, ids: np.ndarray) -> None:
+        self.exact.remove(ids)
+        self._drop(ids)
+
+    def replace(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        self.exact.replace(ids, vectors)
+        self._drop(ids)
+        self.current = False
+
+    def _drop(self, ids: np.ndarray) -> None:
+        if np.isin(self.labels, ids).any():
+            self.drop(ids)
+            self.file = None
+
+    def prepare(self) -> None:
+        """Bring the index up to date."""
+        if self.current or len(self) <= self.exact_below:
+            return
+        ids = self.exact.ids()
+        if self.index is None or self.is_worn(len(ids)):
+            self.index, self.labels, self.made_for = self.make_index(ids), np.empty(0, np.int64), len(ids)
+        new = np.setdiff1d(ids, self.labels)
+        for start in range(0, len(new), BLOCK):
+            block = new[start : start + BLOCK]
+            self.insert(self.exact.vectors(block), block)
+            self.labels = np.append(self.labels, block)
+            self.file = None
+        self.current = True
+
+    def search(
+        self, queries: np.ndarray, topk: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`Flat.search`; the scores are exact, rows may be missed."""
+        count = len(self) if allowed is None else len(allowed)
+        if count <= self.exact_below or topk >= count:
+            return self.exact.search(queries, topk, allowed)
+        self.prepare()
+        ids = self.candidates(queries, topk, allowed)
+        scores = self.exact.scores(queries, ids)
+        order = np.lexsort((ids, -scores))[:, :topk]
+        scores, ids = np.take_along_axis(scores, order, 1), np.take_along_axis(ids, order, 1)
+        short = np.flatnonzero(ids[:, -1] < 0)
+        if len(short):
+            scores[short], ids[short] = self.exact.search(queries[short], topk, allowed)
+        return scores, ids
+
+    def save(self, folder: Path) -> dict:
+        state = self.exact.save(folder)
+        if self.index is None:
+            return state
+        if not is_in(folder, self.file and self.file.with_suffix('.faiss')):
+            self.file = folder / new_name('index')
+            self.faiss.write_index(self.index, str(self.file.with_suffix('.faiss')))
+            write_array(self.file.with_suffix('.ids.npy'), self.labels)
+        name = self.file.name
+        files = [*state['files'], f'{name}.faiss', f'{name}.ids.npy']
+        about = {'index': name, 'sum': check_sum(self.file.with_suffix('.faiss')), 'made_for': self.made_for}
+        return {**state, **about, 'files': files}
+
+    def load(self, folder: Path, state: dict) -> None:
+        self.exact.load(folder, state)
+        if 'index' not in state:
+            return
+        file = folder / Path(state['index']).name
+        if check_sum(file.with_suffix('.faiss')) != state['sum']:
+            print(f'{file}.faiss is damaged, and is made anew', file=sys.stderr)  # faiss could crash of it
+            return
+        self.index = self.faiss.read_index(str(file.with_suffix('.faiss')))
+        self.labels, self.file, self.made_for = open_array(file.with_suffix('.ids.npy')), file, state['made_for']
+
+
+def check_sum(file: Path) -> int:
+    value = 0
+    with file.open('rb') as opened:
+        while block := opened.read(2**20):
+            value = zlib.crc32(block, value)
+    return value

@@ -1,0 +1,124 @@
+"""Search beyond one machine: vectors in Milvus, by the URI of a server, or of a file for the embedded Milvus Lite."""
+
+import os
+import uuid
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from tsgan.extras import need
+
+MAX_ROWS = 1000  # that are sent or fetched at a time
+MAX_ALLOWED = 8192  # ids that a search is limited to at a time
+MAX_TOPK = 16_384  # of Milvus
+
+
+class Milvus:
+    """Vectors in a collection of Milvus, which nothing else writes; what is added and removed is so at once.
+
+    A token is taken from the environment, ``MILVUS_TOKEN``. What was removed is no longer found; when Milvus erases it
+    from its files is up to its compaction.
+
+    Args:
+        dim (int): D.
+        uri (str): ``http://host:19530``, or a file whose name ends in ``.db``.
+    """
+
+    name = 'milvus'
+
+    def __init__(self, dim: int, uri: str) -> None:
+        self.dim = dim
+        self.uri = uri if '://' in uri else os.path.abspath(uri)
+        if '://' not in uri and not uri.endswith('.db'):
+            raise ValueError(f'{uri!r} is no place of Milvus: expected http://host:19530, or a file FILE.db.')
+        self.collection = f'tsgan_{uuid.uuid4().hex}'
+        self.last = 0  # the highest id: others may come of a process that did not save them
+        self.settings = dict(type=self.name, uri=self.uri)
+
+    @cached_property
+    def client(self) -> object:
+        """The connection; the first one makes the collection, where there is none.
+
+        Raises:
+            ImportError: When pymilvus, or for a file milvus-lite, is not installed.
+            RuntimeError: When there is no Milvus.
+        """
+        pymilvus = need('pymilvus', 'milvus')
+        if '://' not in self.uri:
+            need('milvus_lite', 'milvus')
+        try:
+            client = pymilvus.MilvusClient(self.uri, token=os.environ.get('MILVUS_TOKEN', ''))
+            if not client.has_collection(self.collection):
+                schema = client.create_schema(auto_id=False)
+                schema.add_field('id', pymilvus.DataType.INT64, is_primary=True)
+                schema.add_field('vector', pymilvus.DataType.FLOAT_VECTOR, dim=self.dim)
+                index = client.prepare_index_params()
+                index.add_index('vector', index_type='AUTOINDEX', metric_type='IP')
+                client.create_collection(self.collection, schema=schema, index_params=index, consistency_level='Strong')
+            client.load_collection(self.collection)
+        except pymilvus.MilvusException as error:
+            raise RuntimeError(f'no Milvus at {self.uri}: {" ".join(str(error).split())}') from error
+        return client
+
+    def __len__(self) -> int:
+        found = self.client.query(self.collection, filter=f'id <= {self.last}', output_fields=['count(*)'])
+        return found[0]['count(*)']
+
+    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        for start in range(0, len(ids), MAX_ROWS):
+            block = slice(start, start + MAX_ROWS)
+            rows = zip(ids[block].tolist(), vectors[block], strict=True)
+            self.client.upsert(self.collection, [{'id': number, 'vector': vector} for number, vector in rows])
+        self.last = max(self.last, int(ids.max(initial=0)))
+
+    replace = add
+
+    def remove(self, ids: np.ndarray) -> None:
+        for start in range(0, len(ids), MAX_ROWS):
+            self.client.delete(self.collection, ids=ids[start : start + MAX_ROWS].tolist())
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        found = {}
+        for start in range(0, len(ids), MAX_ROWS):
+            block = ids[start : start + MAX_ROWS].tolist()
+            for row in self.client.get(self.collection, ids=block, output_fields=['id', 'vector']):
+                found[row['id']] = row['vector']
+        return np.array([found[number] for number in ids.tolist()], np.float32).reshape(-1, self.dim)
+
+    def prepare(self) -> None:
+        """Milvus makes its index itself."""
+
+    def search(
+        self, queries: np.ndarray, topk: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`Flat.search`; a server may miss rows. Raises ValueError when topk is more than Milvus gives."""
+        if allowed is None:
+            filters, count = [f'id <= {self.last}'], len(self)
+        else:
+            starts = range(0, len(allowed), MAX_ALLOWED)
+            filters = [f'id in {allowed[start : start + MAX_ALLOWED].tolist()}' for start in starts]
+            count = len(allowed)
+        k = min(topk, count)
+        if k > MAX_TOPK:
+            raise ValueError(f'{k} rows of a query are more than Milvus gives: expected {MAX_TOPK:,} at most.')
+        scores, ids = np.full((len(queries), k), -np.inf, np.float32), np.full((len(queries), k), -1)
+        if k == 0:
+            return scores, ids
+        for number, query in enumerate(queries):
+            hits = [hit for which in filters for hit in self._hits(query, k, which)]
+            hits = sorted(hits, key=lambda hit: (-hit['distance'], hit['id']))[:k]
+            scores[number, : len(hits)] = [hit['distance'] for hit in hits]
+            ids[number, : len(hits)] = [hit['id'] for hit in hits]
+        return scores, ids
+
+    def _hits(self, query: np.ndarray, topk: int, which: str) -> list[dict]:
+        found = self.client.search(self.collection, data=[query], limit=topk, filter=which, output_fields=['id'])
+        return found[0]
+
+    def save(self, folder: Path) -> dict:
+        self.client.flush(self.collection)
+        return {'collection': self.collection, 'last': self.last, 'files': []}
+
+    def load(self, folder: Path, state: dict) -> None:
+        self.collection, self.last = state['collection'], state['last']
