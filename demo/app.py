@@ -10,11 +10,10 @@ import base64
 import html
 import io
 import json
+import logging
 import os
 import socket
-import sys
 import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,12 +23,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
+from tsgan.apis import Gallery, ReIDInferencer
 from tsgan.command_line import run
+from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render_image
 from tsgan.extras import need
-from tsgan.images import evenly, to_uint8
+from tsgan.images import decode, decode_content, evenly, is_deep, to_uint8
 
 HERE = Path(__file__).resolve().parent
 MODEL = 'tsgan-jd_small_synthetic'
@@ -39,7 +40,7 @@ WHAT_IT_IS = (
 )
 WHAT_IT_IS_NOT = 'The model has learned from rendered people alone: no real camera saw it.'
 
-# What a picture may be: these formats, so many bytes and pixels
+# What a picture from the browser may be: these formats, so many bytes and pixels
 FORMATS = ('PNG', 'JPEG', 'WEBP', 'BMP', 'TIFF', 'GIF')
 MAX_BYTES = 10 * 2**20
 MAX_PIXELS = 40_000_000
@@ -58,7 +59,7 @@ class Query(NamedTuple):
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     modality: str  # 'rgb' or 'ir'
-    features: np.ndarray  # (1, D)
+    feature: np.ndarray  # (D,)
     translation: np.ndarray | None  # (h, w, 3) uint8 RGB, the other modality; None of a model without generators
     identity: str | None  # of a picture at hand
 
@@ -66,7 +67,7 @@ class Query(NamedTuple):
 class Example(NamedTuple):
     """A picture at hand."""
 
-    image: np.ndarray  # (H, W, 3) uint8 BGR
+    image: np.ndarray  # (H, W, 3) BGR
     identity: str | None
     modality: str | None = None
 
@@ -85,19 +86,18 @@ class Page:
         self.gallery = gallery
         self.examples = list(examples)
         self.lock = Lock()  # the inferencer keeps what its last call has skipped: one call at a time
-        rows = gallery.rows()
-        self.counts = Counter(row['modality'] for row in rows)
-        self.cameras = sorted({row['camera'] for row in rows} - {None})
-        self.identities = sorted({row['identity'] for row in rows} - {None})
+        self.counts = Counter(row['modality'] for row in gallery.rows())
+        self.cameras, self.identities = gallery.values('camera'), gallery.values('identity')
         self.thumbnail = lru_cache(4096)(thumbnail)
 
     def look(self, image: np.ndarray, who: str | None = None) -> Query:
-        """Have the model look at a picture, (H, W, 3) uint8 BGR, of a person who may be known."""
+        """Have the model look at a picture, BGR, (H, W, 3), of a person who may be known."""
+        given = LooseImage(ImageRow(), image)
         with self.lock:
-            features = self.reid.extract([image])
+            feature = self.reid.extract(given)[0]
             modality = self.reid.rows[0].modality
-            translation = self.reid.translate(image)
-        return Query(image[..., ::-1], modality, features, translation, who)
+            translation = self.reid.translate(given)
+        return Query(viewable(image), modality, feature, translation, who)
 
     def example(self, number: str) -> Query:
         """Look at a picture at hand. Raises ValueError when there is none of this number."""
@@ -130,45 +130,48 @@ class Page:
         """
         modality = OTHER[query.modality] if among == 'other' else None if among == 'both' else among
         wanted = dict(modality=modality, camera=list(cameras) or None, identity=list(identities) or None)
-        return self.gallery.search(query.features, topk=topk, rerank=rerank, **wanted)[0]
+        return self.gallery.search(query.feature, topk, rerank=rerank, **wanted)
 
 
-def decode(content: bytes) -> np.ndarray:
+def read_picture(content: bytes) -> np.ndarray:
     """Read a picture of unknown origin.
 
     Args:
-        content (bytes): A file's content.
+        content (bytes): What is in its file.
 
     Returns:
-        np.ndarray: (H, W, 3) uint8 BGR, upright. Of more than eight bits, the picture's own range becomes 0 to 255.
+        np.ndarray: BGR, (H, W, 3), upright; uint8, or what its values need.
 
     Raises:
-        ValueError: When it is too large, no picture, or damaged.
+        ValueError: When it is no picture of :data:`FORMATS`, has more than :data:`MAX_PIXELS`, or is damaged.
     """
     if not content:
         raise ValueError('This file is empty.')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of sizes, which are looked at below
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-            width, height = image.size
-            if width * height <= MAX_PIXELS:
-                image = ImageOps.exif_transpose(image)  # decodes it
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+    except Image.DecompressionBombError as error:
+        raise ValueError(f'This picture has more than {MAX_PIXELS // 10**6} million pixels: choose another.') from error
+    except UnidentifiedImageError as error:
+        kinds = f'{", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
+        raise ValueError(f'This file is no picture that can be read: expected {kinds}.') from error
     except Exception as error:  # of any kind, as deep inside as the parser has come
-        raise ValueError(
-            f'This file is no picture that can be read: expected {", ".join(FORMATS[:-1])} or {FORMATS[-1]}.'
-        ) from error
-    if width * height > MAX_PIXELS:
-        raise ValueError(f'This picture has {width} x {height} pixels: expected at most {MAX_PIXELS // 10**6} million.')
-    if image.mode[0] in 'IF':
-        values = np.asarray(image, dtype=np.float64)
-        low, high = np.nanmin(values), np.nanmax(values)
-        return np.dstack([to_uint8(values, (low, max(high, low + 1)))] * 3)
-    return np.asarray(image.convert('RGB'))[..., ::-1].copy()
+        raise ValueError(f'This picture is damaged: {error}.') from error
+    return decode_content(content)
+
+
+def viewable(image: np.ndarray) -> np.ndarray:
+    """An RGB picture for the eye of a BGR one: of more than eight bits, its own range becomes 0 to 255."""
+    if is_deep(image):
+        low, high = float(np.nanmin(image)), float(np.nanmax(image))
+        image = to_uint8(image, (low, high if high > low else low + 1))
+    return image[..., ::-1]
 
 
 def from_browser(data: object) -> bytes:
-    """The content of a file that the browser has sent as a data URL. Raises ValueError when it is none, or too large."""
+    """The content of a file, sent as a data URL. Raises ValueError when it is none, or too large."""
     head, _, body = data.partition(',') if isinstance(data, str) else ('', '', '')
     try:
         content = base64.b64decode(body, validate=True)
@@ -197,8 +200,8 @@ def as_data(image: np.ndarray, height: int = 264) -> str:
 def thumbnail(path: str | None) -> str | None:
     """A gallery picture as a data URL; None where it cannot be read (any more)."""
     try:
-        return as_data(decode(Path(path).read_bytes())[..., ::-1]) if path else None
-    except (OSError, ValueError):
+        return as_data(viewable(decode(path))) if path else None
+    except (OSError, ValueError, cv2.error):
         return None
 
 
@@ -254,7 +257,7 @@ def show_examples(examples: Sequence[Example]) -> str:
     buttons = []
     for number, example in enumerate(examples):
         label = f'example {number + 1}' + (f': {NAMES[example.modality]}' if example.modality else '')
-        picture = f'<img src="{as_data(example.image[..., ::-1])}" alt="">'
+        picture = f'<img src="{as_data(viewable(example.image))}" alt="">'
         buttons.append(f'<button type="button" data-number="{number}" aria-label="{label}">{picture}</button>')
     return f'<p class="label">or one of these</p><div class="examples">{"".join(buttons)}</div>'
 
@@ -286,7 +289,7 @@ def build(page: Page, about: str):
         return show_hits(page, query, found, among)
 
     def upload(data, *options):
-        return answer(lambda: page.look(decode(from_browser(data))), *options)
+        return answer(lambda: page.look(read_picture(from_browser(data))), *options)
 
     def example(number, *options):
         return answer(lambda: page.example(str(number)), *options)
@@ -437,6 +440,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound = socket.socket(family)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
+        bound.listen()  # who comes early waits
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise OSError(f'no page can be opened at {host}, port {port} ({reason}): choose another --port.') from error
@@ -477,8 +481,15 @@ def serve(blocks, bound: socket.socket, host: str) -> None:
     if not loopback:
         print('note: whoever reaches this machine by network can use this page, and see the gallery.', flush=True)
     print(f'open http://{f"[{host}]" if ":" in host else host}:{port}/ (Ctrl-C ends it)', flush=True)
-    config = uvicorn.Config(Guard(app, hosts), log_level='warning', access_log=False, timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[bound])
+    server = uvicorn.Server(uvicorn.Config(Guard(app, hosts), log_level='warning', access_log=False))
+
+    def stop(number: int, frame: object) -> None:
+        server.force_exit = True  # no browser is waited for
+        logging.getLogger('uvicorn.error').disabled = True  # which has a traceback for each that is cut off
+        uvicorn.Server.handle_exit(server, number, frame)
+
+    server.handle_exit = stop
+    server.run(sockets=[bound])
 
 
 # What is searched
@@ -500,7 +511,13 @@ def cache_folder() -> Path:
 def rendered_people() -> Path:
     """The folder of the rendered gallery; renders it, in some seconds, where it is not there yet."""
     root = cache_folder() / f'rendered_people_{SEED}'
-    return render_dataset(root, num_train=1, num_val=0, num_test=PEOPLE - 1, num_pretrain=0, frames=FRAMES, seed=SEED)
+    if not root.is_dir():
+        counts = dict(num_train=1, num_val=0, num_test=PEOPLE - 1, num_pretrain=0)
+        with tempfile.TemporaryDirectory(dir=root.parent) as unfinished:
+            whole = render_dataset(Path(unfinished, root.name), **counts, frames=FRAMES, seed=SEED)
+            if not root.is_dir():  # another process may have been faster
+                os.replace(whole, root)
+    return root
 
 
 def rendered_examples() -> list[Example]:
@@ -510,6 +527,14 @@ def rendered_examples() -> list[Example]:
         cam = (3, 1, 6, 4)[number % 4]
         image = render_image(identity(SEED, pid), cam, image_rng(SEED, cam, pid, EXAMPLE_FRAME), seed=SEED)
         examples.append(Example(image, f'{pid:04d}', 'ir' if cam in INFRARED_CAMERAS else 'rgb'))
+    return examples
+
+
+def examples_of(folder: str) -> list[Example]:
+    """Some pictures of a folder, evenly spaced. Raises ValueError on one that cannot be read."""
+    examples = []
+    for row, _ in evenly(find_images(folder), NUM_EXAMPLES):
+        examples.append(Example(decode(row.path), row.identity, row.modality))
     return examples
 
 
@@ -526,10 +551,19 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    for folder in filter(None, (args.gallery, args.examples)):
+        if not Path(folder).is_dir():
+            raise FileNotFoundError(f'there is no folder {folder}: expected one of pictures.')
+    pictures = find_images(args.gallery) if args.gallery else None
+    bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
-    bound = bind(args.host, args.port)
-    ...
+    reid = ReIDInferencer(args.model, args.weights)
+    gallery = Gallery.build(reid, pictures or rendered_people())
+    given = args.gallery or args.examples
+    examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
+    about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {reid.name}.'
+    serve(build(Page(reid, gallery, examples), about), bound, args.host)
 
 
 if __name__ == '__main__':
