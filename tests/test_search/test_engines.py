@@ -123,7 +123,9 @@ def test_an_index_finds_nearly_all_with_exact_scores(filled):
     queries = clustered(50, seed=1)
     assert filled.index is not None and recall(filled, queries) > 0.9
     scores, ids = filled.search(queries, 10)
-    exact = np.einsum('qkd,qd->qk', filled.vectors(ids.ravel()).reshape(50, 10, DIM).astype(float), queries.astype(float))
+    exact = np.einsum(
+        'qkd,qd->qk', filled.vectors(ids.ravel()).reshape(50, 10, DIM).astype(float), queries.astype(float)
+    )
     assert np.array_equal(scores, exact.astype(np.float32)) and (np.diff(scores, axis=1) <= 0).all()
 
 

@@ -8,8 +8,8 @@ import argparse
 
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
-from tsgan.apis.hub import find_config, get_model
 
+from tsgan.apis.hub import find_config, get_model
 from tsgan.command_line import run
 from tsgan.experiments import add_cfg_options, load_config
 from tsgan.images import any_deep, common_range
