@@ -1,5 +1,6 @@
 # make demo: everything from nothing, to a table and two figures.
-# make test: the tests, but for the slow ones.  make test-all: all of them, on each of oneDNN's kinds of CPU.
+# make test: the tests, but for the slow ones.  make test-all: all of them, with a browser (apt-get install chromium), on
+# each of oneDNN's kinds of CPU.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -23,12 +24,12 @@ $(RUN):
 
 test: venv
 	@$(PIP) -q -r requirements/tests.txt
-	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
-	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m 'not slow'
 
 # Once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code: requirements/constraints.txt.
 test-all: test
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
+	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
 	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
 
