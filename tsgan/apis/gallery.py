@@ -1,12 +1,13 @@
 """A gallery: features of many images, what is known of each, and the search for those that are nearest to others."""
 
+import hashlib
 import os
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from rich.console import Console
@@ -96,8 +97,8 @@ class Gallery:
 
         Raises:
             ValueError: When ``out`` is of another model, or of images that are not among ``inputs``; when metadata is
-                malformed, or tells of none of the images.
-            RuntimeError: When another process writes ``out``, or no image can be read.
+                malformed, or tells of none of the images; when none of them can be read.
+            RuntimeError: When another process writes ``out``.
         """
         from tsgan.datasets.loose_images import find_images  # not needed where a gallery is searched
 
@@ -122,6 +123,45 @@ class Gallery:
             gallery._move_paths(folder.parent)
             todo = gallery._outdated(images, told, folder)
             gallery._extend(inferencer, todo, told, batch_size, save=lambda done: gallery._save(folder, done))
+        return gallery
+
+    @classmethod
+    def of(
+        cls,
+        place: str | Path,
+        inferencer: object,
+        *,
+        cache: str | Path | None = None,
+        engine: str | dict | None = None,
+        batch_size: int = 64,
+    ) -> 'Gallery':
+        """The gallery in a folder, or that of the images in it, which is made once and kept.
+
+        The latter is kept beside the folder, named for it and for the model: ``photos.1f3a9c72.gallery``; where nothing
+        can be written there, in ``~/.cache/tsgan``. It is brought up to date each time, see :meth:`build`.
+
+        Args:
+            place (str | Path): A gallery, or a folder of images.
+            inferencer (object): As of :meth:`build`.
+            cache (str | Path, optional): Folder to keep the gallery of images in. Defaults to None: as above.
+            engine (str | dict, optional): As of the class. Defaults to None: as it was, of a new one 'flat'.
+            batch_size (int): Images at a time. Defaults to 64.
+
+        Raises:
+            FileNotFoundError: When there is no such folder, or no image in it.
+            ValueError: As of :meth:`load` and :meth:`build`.
+        """
+        place = Path(place)
+        if (place / LIST).exists():
+            gallery = cls.load(place, inferencer)
+            if engine is not None:
+                gallery.reindex(engine)
+            return gallery
+        if not place.is_dir():
+            raise FileNotFoundError(f'{place} is no folder: expected a gallery, or a folder of images.')
+        out = kept_place(place, inferencer.fingerprint, cache)
+        gallery = cls.build(inferencer, place, engine=engine or 'flat', batch_size=batch_size, out=out)
+        print(f'gallery: {out}, {len(gallery):,} images', file=sys.stderr)
         return gallery
 
     def reindex(self, engine: str | dict) -> None:
@@ -169,34 +209,27 @@ class Gallery:
         save: Callable[[bool], None] | None,
     ) -> None:
         """Add images; ``save(complete)`` from time to time, at the end, and when interrupted."""
-        last, pause, saved = self._rows.last, SAVE_SECONDS, time.monotonic()
+        last, pause, saved = self._rows.last, SAVE_SECONDS, monotonic()
         columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         columns += (TextColumn('ETA'), TimeRemainingColumn())
         try:
             with Progress(*columns, console=Console(stderr=True), disable=not images) as bar:
                 task = bar.add_task('gallery', total=len(images))
-                for rows, feats in inferencer.iter_features(images, batch_size) if images else ():
+                for rows, feats in features_of(inferencer, images, batch_size, some=len(self) > 0):
                     fields = [{**row._asdict(), **told.get(os.path.abspath(row.path or ''), {})} for row in rows]
                     self._add(feats, fields, [file_state(row.path) for row in rows])
                     last = self._rows.last
                     bar.advance(task, len(rows))
-                    if save and time.monotonic() - saved > pause:
-                        start = time.monotonic()
+                    if save and monotonic() - saved > pause:
+                        start = monotonic()
                         save(False)
-                        saved = time.monotonic()
+                        saved = monotonic()
                         pause = max(SAVE_SECONDS, 20 * (saved - start))
         except BaseException:
             if save and last:  # what is whole is kept
                 self._take_away(np.arange(last + 1, self._rows.last + 1))
                 save(False)
             raise
-        skipped = inferencer.skipped if images else []
-        for path, reason in skipped[:10]:
-            print(f'left out: {path}: {reason}', file=sys.stderr)
-        if len(skipped) > 10:
-            print(f'left out: {len(skipped) - 10} more, see inferencer.skipped', file=sys.stderr)
-        if not len(self):
-            raise RuntimeError(f'none of {len(images)} images can be read, the first is {": ".join(skipped[0])}.')
         if save:
             save(True)
 
@@ -674,6 +707,16 @@ def pooled(ranked: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     return scores[order], ids[order]
 
 
+def features_of(inferencer: object, images: list, batch_size: int, some: bool) -> Iterator[tuple[list, np.ndarray]]:
+    """Rows and features, batch by batch; where ``some`` are there already, it may be that no image can be read."""
+    try:
+        if images:
+            yield from inferencer.iter_features(images, batch_size)
+    except ValueError:
+        if not some or len(inferencer.skipped) < len(images):
+            raise
+
+
 def without_repeats(images: Sequence) -> list:
     """Images, those of one file once."""
     seen, kept = set(), []
@@ -683,6 +726,17 @@ def without_repeats(images: Sequence) -> list:
             seen.add(path)
             kept.append(image)
     return kept
+
+
+def kept_place(folder: Path, fingerprint: str, cache: str | Path | None = None) -> Path:
+    """Where the gallery of a folder of images is kept."""
+    real = Path(os.path.realpath(folder))
+    name = f'{real.name}.{fingerprint[:8]}.gallery'
+    if cache is None and os.access(real.parent, os.W_OK):
+        beside = Path(os.path.dirname(os.path.abspath(folder)))
+        return Path(os.path.relpath(beside)) / name if not folder.is_absolute() else beside / name
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:8]  # of several folders of one name
+    return Path(cache or Path.home() / '.cache/tsgan') / f'{digest}.{name}'
 
 
 def file_state(path: str | None) -> tuple[int | None, int | None]:

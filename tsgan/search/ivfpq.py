@@ -42,7 +42,9 @@ class IVFPQ(Indexed):
 
     def make_index(self, ids: np.ndarray) -> object:
         lists = self.lists or max(1, min(int(2 * len(ids) ** 0.5), len(ids) // 40))
-        index = self.faiss.index_factory(self.dim, f'IVF{lists},PQ{self.code_bytes}x8', self.faiss.METRIC_INNER_PRODUCT)
+        index = self.faiss.index_factory(
+            self.dim, f'IVF{lists},PQ{self.code_bytes}x8np', self.faiss.METRIC_INNER_PRODUCT
+        )
         wanted = max(40 * lists, 40 * 256)  # rows that faiss needs to find so many centres
         sample = np.random.default_rng(0).permutation(ids)[:wanted]
         index.train(self.exact.vectors(np.sort(sample)))

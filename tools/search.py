@@ -1,0 +1,114 @@
+"""Search images: ``python tools/search.py QUERY ... --gallery FOLDER``.
+
+The gallery is one that `tsgan.apis.Gallery` has saved, or a folder of images; that of a folder is made once, and kept
+beside it. Neither needs identities or cameras: a folder of infrared pictures can be searched in one of colour pictures.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from tsgan.command_line import run
+
+HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Find the images of a gallery that show who the queries show')
+    parser.add_argument('queries', nargs='+', metavar='QUERY', help='folders, files, or patterns such as "a/**/*.jpg"')
+    parser.add_argument('--gallery', required=True, metavar='GALLERY|FOLDER', help='what to search')
+    parser.add_argument(
+        '--model', default='tsgan-jd_small_synthetic', help='name, config or ONNX file; default: %(default)s'
+    )
+    parser.add_argument(
+        '--weights', help='checkpoint, its address, or the work dir of a training; default: of the name'
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:1; default: a GPU where there is one')
+    parser.add_argument('--batch-size', type=int, default=64, help='images at a time; default: %(default)s')
+    parser.add_argument('--topk', type=int, default=10, help='hits of each query; default: %(default)s')
+    parser.add_argument('--rerank', action='store_true', help='rank anew by k-reciprocal neighbours')
+    parser.add_argument('--group-by', choices=['identity'], help='show the best image of each identity alone')
+    parser.add_argument('--pool', choices=['mean', 'best'], help='all queries show one person, and get one list')
+    parser.add_argument('--camera', nargs='+', help='search images of these cameras alone')
+    parser.add_argument('--modality', choices=['rgb', 'ir'], help='search images of this modality alone')
+    parser.add_argument('--threshold', type=float, help='show hits of this score and above alone')
+    parser.add_argument(
+        '--engine', choices=['flat', 'hnsw', 'ivfpq'], help='flat is exact; default: as the gallery has it, else flat'
+    )
+    parser.add_argument('--show-dir', metavar='DIR', help='folder for a picture of each query with its hits')
+    parser.add_argument('--json', metavar='OUT.json', help='where to write the hits too')
+    parser.add_argument(
+        '--cache', metavar='DIR', help='where to keep the gallery of a folder of images; default: beside the folder'
+    )
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # torch is imported where it is needed: not to say what is wrong with an argument, nor for an ONNX file
+    from tsgan.apis import Gallery, ReIDInferencer
+    from tsgan.datasets.loose_images import LooseImage
+
+    if args.trust_checkpoint:
+        from tsgan.checkpoints import trust_files
+
+        trust_files()
+    reid = ReIDInferencer(args.model, args.weights, args.device)
+    gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
+    feats, rows = reid.extract(args.queries, args.batch_size), reid.rows
+    lists = gallery.search(
+        feats,
+        args.topk,
+        camera=args.camera,
+        modality=args.modality,
+        group_by=args.group_by,
+        pool=args.pool,
+        rerank=args.rerank,
+        threshold=args.threshold,
+    )
+    paths = [row.path for row in rows]
+    found = [(paths, lists)] if args.pool else list(zip(paths, lists, strict=True))
+    sys.stdout.reconfigure(errors='backslashreplace')  # of names that are not UTF-8
+    print(table(found))
+    if args.json:
+        write_hits(args.json, found)
+    if args.show_dir:
+        drawn = lists if not args.pool else [lists] * len(rows)
+        reid.visualize([LooseImage(row) for row in rows], drawn, args.show_dir)
+        print(f'pictures in {args.show_dir}')
+
+
+def table(found: list[tuple[str | list[str], list[dict]]]) -> str:
+    """Query, rank, score and path of each hit, in columns."""
+    lines = [('query', 'rank', 'score', 'path')]
+    for query, hits in found:
+        name = query if isinstance(query, str) else f'{len(query)} images'
+        lines += [(name, str(rank), f'{hit["score"]:.4f}', shown(hit)) for rank, hit in enumerate(hits, 1)]
+        lines += [] if hits else [(name, '-', '-', 'nothing found')]
+    width = max(len(line[0]) for line in lines)
+    return '\n'.join(f'{query:<{width}}  {rank:>4}  {score:>7}  {path}' for query, rank, score, path in lines)
+
+
+def shown(hit: dict) -> str:
+    about = ', '.join(filter(None, [hit['identity'], hit['camera']]))
+    return f'{hit["path"] or hit["key"]}{f"  ({about})" if about else ""}'
+
+
+def write_hits(file: str, found: list[tuple[str | list[str], list[dict]]]) -> None:
+    """``[{"query": path, "hits": [{"path": ..., "score": ...}]}]``; of queries that were pooled, a list of paths."""
+    content = [{'query': query, 'hits': [{name: hit[name] for name in HIT} for hit in hits]} for query, hits in found]
+    unfinished = Path(f'{file}.unfinished')
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.write_text(json.dumps(content, indent=1) + '\n')
+    os.replace(unfinished, file)
+
+
+if __name__ == '__main__':
+    run(main)
