@@ -64,7 +64,7 @@ def openvino_call(file: Path, threads: int, fed: dict[str, np.ndarray]) -> Calla
     from tsgan.extras import need
 
     settings = dict(INFERENCE_NUM_THREADS=threads, PERFORMANCE_HINT='LATENCY')
-    compiled = need('openvino', 'onnx').compile_model(str(file), 'CPU', settings)
+    compiled = need('openvino', 'openvino').compile_model(str(file), 'CPU', settings)
     return lambda: compiled(fed)
 
 
