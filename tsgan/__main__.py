@@ -40,7 +40,7 @@ COMMANDS = {
 def summary(tool: Path) -> str:
     """What a tool's docstring says first, up to where it names a command; the tool is not run."""
     docstring = tool.read_text(encoding='utf-8').split('"""')[1]
-    return re.split(r': `*python |[.;](?: |$)', docstring.splitlines()[0])[0]
+    return re.split(r': `*python |;|[.](?: [A-Z]|$)', docstring.splitlines()[0])[0]
 
 
 def usage() -> str:
