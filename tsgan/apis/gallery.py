@@ -278,8 +278,8 @@ class Gallery:
             'rows': self._rows.file.name,
             'files': state['files'],
         }
-        self._revision, self._complete, self.folder = uuid.uuid4().hex, complete, folder
-        write_list(folder, {'revision': self._revision, **content})
+        write_list(folder, {'revision': (revision := uuid.uuid4().hex), **content})
+        self._revision, self._complete, self.folder = revision, complete, folder
 
     @classmethod
     def load(cls, path: str | Path, inferencer: object | None = None) -> 'Gallery':
@@ -638,7 +638,10 @@ class Gallery:
         ids = np.sort(self._engine.search(query[None], topk, allowed)[1][0])
         if not len(ids):
             return np.empty(0, np.float32), ids
-        distances = k_reciprocal_rerank(query[None], self._engine.vectors(ids))[0]  # (n,)
+        try:
+            distances = k_reciprocal_rerank(query[None], self._engine.vectors(ids))[0]  # (n,)
+        except ImportError as error:
+            raise ImportError(f're-ranking needs torch ({error}): pip install torch') from error
         order = np.argsort(distances, kind='stable')
         return 1 - distances[order], ids[order]
 

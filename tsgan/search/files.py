@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +102,8 @@ def write_list(folder: Path, content: dict) -> None:
     keep = {LIST, LOCK, content['rows'], *content['files']}
     for path in folder.iterdir():
         if ours(path) and path.name not in keep:
-            path.unlink()
+            with suppress(OSError):  # the next time, then
+                path.unlink()
 
 
 def write_array(file: Path, array: np.ndarray) -> None:

@@ -120,8 +120,8 @@ class Rows:
     def change_paths(self, change: Callable[[str], str]) -> None:
         """Put ``change(path)`` in the place of every path."""
         db = self._changing()
-        db.create_function('change', 1, change)
-        db.execute('UPDATE rows SET path = change(path) WHERE path IS NOT NULL')
+        db.create_function('change', 1, lambda path: encoded(change(path.decode('utf-8', 'surrogateescape'))))
+        db.execute('UPDATE rows SET path = CAST(change(CAST(path AS BLOB)) AS TEXT) WHERE path IS NOT NULL')
 
     def id_of(self, key: str) -> int | None:
         found = self._query('SELECT id FROM rows WHERE key = CAST(? AS TEXT)', (encoded(key),))
