@@ -4,11 +4,21 @@ import io
 import pickle
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tsgan.evaluation import FeatureTable, SYSUMM01Protocol, evaluate, load_features, save_features
+from tsgan.evaluation import (
+    FeatureTable,
+    SYSUMM01Protocol,
+    evaluate,
+    holds_image_features,
+    load_features,
+    load_image_features,
+    save_features,
+    save_image_features,
+)
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf])
@@ -237,3 +247,27 @@ def test_a_file_that_holds_no_features_is_refused_by_name(table, tmp_path):
         np.savez(path, **dict(arrays, query_pids=arrays['query_pids'][:3]))
     with pytest.raises(ValueError, match=r'features.npz: query_pids has shape \(3,\) beside 16 query_feats'):
         load_features(path)
+
+
+def test_features_of_loose_images_are_read_where_somebody_is_known(table, tmp_path):
+    path = str(tmp_path / 'loose.npz')
+    rows = [
+        SimpleNamespace(path=f'photos/{name}/{row}.jpg', identity=name, camera=camera, modality=modality)
+        for row, (name, camera, modality) in enumerate(
+            [('ann', 'cam3', 'ir'), (None, 'cam3', 'ir'), ('bob', None, 'rgb'), ('bob', None, None)]
+        )
+    ]
+    feats = np.arange(8, dtype=np.float32).reshape(4, 2)
+    save_image_features(path, feats, rows, 'a model', 'a hash')
+    found = load_image_features(path)
+    assert found.feats.tolist() == [[0, 1], [4, 5]] and found.pids.tolist() == [0, 1]
+    assert found.camids.tolist() == [3, -1] and found.modalities.tolist() == ['ir', 'rgb']
+    assert found.paths.tolist() == ['photos/ann/0.jpg', 'photos/bob/2.jpg']
+    save_image_features(path, feats[1:2], rows[1:2], 'a model', 'a hash')
+    with pytest.raises(ValueError, match='loose.npz: of no image both identity and modality are known'):
+        load_image_features(path)
+    assert holds_image_features(path)
+    save_features(path, table)
+    assert not holds_image_features(path) and not holds_image_features(tmp_path / 'nothing.npz')
+    with pytest.raises(ValueError, match='loose.npz lacks feats'):
+        load_image_features(path)

@@ -10,8 +10,20 @@ import numpy as np
 import pytest
 from small_test_run import NAMES, write_test_run
 
-from tsgan.evaluation import METRIC_NAMES, described_protocol, load_features, save_features
-from tsgan.visualization.report import CameraPair, write_report
+from tsgan.evaluation import (
+    METRIC_NAMES,
+    CrossModalityProtocol,
+    FeatureTable,
+    SingleModalityProtocol,
+    described_protocol,
+    evaluate,
+    load_features,
+    save_features,
+    write_results,
+)
+from tsgan.evaluation.protocols.base import same_identity_and_camera
+from tsgan.visualization.rankings import Ranking
+from tsgan.visualization.report import CameraPair, camera_pairs, write_report
 
 VOID = {'meta', 'img', 'br'}
 
@@ -211,6 +223,23 @@ def test_another_setting_can_be_shown(test_run, tmp_path):
     assert {figure[1]['data-gallery'] for figure in tree.find('figure', 'pair')} == {'RGB camera 1', 'RGB camera 2'}
     with pytest.raises(ValueError, match='no setting val_single: expected one of all_single, indoor_single'):
         write_report(test_run.run, setting='val_single')
+
+
+def test_pairs_that_are_never_seen_are_in_no_distribution():
+    table = FeatureTable(np.eye(5), [1, 2, 1, 1, 2], [3, 3, 3, 1, 1], modalities=['ir', 'ir', 'rgb', 'rgb', 'rgb'])
+    same_camera = same_identity_and_camera(table, np.array([0, 1]), np.array([2, 3, 4]))
+    ranking = Ranking(table, np.array([0, 1]), np.array([2, 3, 4]), np.arange(6.0).reshape(2, 3), same_camera, False)
+    found = {pair.gallery: (pair.true.tolist(), pair.false.tolist()) for pair in camera_pairs(ranking)}
+    assert found == {'RGB camera 1': ([1, 5], [2, 4]), 'RGB camera 3': ([], [3])}  # not 0, of person 1 in camera 3
+
+
+@pytest.mark.parametrize('protocol', [SingleModalityProtocol('rgb', 2), CrossModalityProtocol(num_trials=2)])
+def test_other_protocols_are_reported_too(run, protocol):
+    results = evaluate(run.table, protocol)
+    write_results(str(run.run / 'results.json'), results, **protocol.describe(), normalize=True)
+    tree = Page(write_report(run.run, queries=2).read_text())
+    assert text(next(tree.find('tr', 'shown'))).startswith(next(iter(results)))
+    assert len(list(tree.find('article'))) == 2
 
 
 @pytest.fixture

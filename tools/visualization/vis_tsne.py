@@ -1,12 +1,13 @@
 """Features in the plane, by t-SNE: ``python tools/visualization/vis_tsne.py FEATURES.npz --out FILE.png``.
 
-Discs are RGB images, triangles IR ones; a colour is a person. FEATURES.npz is what ``tools/test.py --out`` writes.
+Discs are RGB images, triangles IR ones; a colour is a person. FEATURES.npz is what ``tools/test.py --out``
+or ``tools/extract.py`` writes; of the latter, images of known people.
 """
 
 import argparse
 
 from tsgan.command_line import run
-from tsgan.evaluation import load_features
+from tsgan.evaluation import holds_image_features, load_features, load_image_features
 from tsgan.visualization.files import FIGURES, check_suffix, save_figure
 from tsgan.visualization.tsne import choose_people, embed, plot_tsne
 
@@ -24,7 +25,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     check_suffix(args.out, FIGURES)
-    features = choose_people(load_features(args.features), args.identities, args.seed)
+    load = load_image_features if holds_image_features(args.features) else load_features
+    features = choose_people(load(args.features), args.identities, args.seed)
     save_figure(args.out, plot_tsne(features, embed(features, args.perplexity, args.seed)))
     print(f'{args.out}: {len(features)} images')
 

@@ -2,7 +2,14 @@
 
 from .compare import compare, comparison_table
 from .evaluate import ScoredSetting, evaluate, score_settings
-from .features import FeatureTable, load_features, save_features, save_image_features
+from .features import (
+    FeatureTable,
+    holds_image_features,
+    load_features,
+    load_image_features,
+    save_features,
+    save_image_features,
+)
 from .protocols import (
     CrossModalityProtocol,
     LLCMProtocol,
@@ -36,8 +43,10 @@ __all__ = [
     'comparison_table',
     'described_protocol',
     'evaluate',
+    'holds_image_features',
     'k_reciprocal_rerank',
     'load_features',
+    'load_image_features',
     'results_table',
     'save_features',
     'save_image_features',

@@ -15,6 +15,7 @@ from tsgan.file_kinds import kind_by_beginning
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
 REQUIRED, OPTIONAL = ('feats', 'pids', 'camids'), ('frames', 'paths')
 KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in REQUIRED + OPTIONAL]
+IMAGE_KEYS = (*REQUIRED, 'modalities', 'paths')
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,15 +273,41 @@ def load_features(path: str) -> FeatureTable:
         OSError: There is no such file, or it cannot be opened.
         ValueError: It is no NPZ file, lacks an array, or holds what `FeatureTable` refuses.
     """
-    arrays = _read_arrays(path)
+    arrays = _read_arrays(path, KEYS, REQUIRED)
     try:
         return FeatureTable.from_query_gallery(**arrays)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
 
 
-def _read_arrays(path: str) -> dict[str, np.ndarray]:
-    """The arrays of KEYS that an NPZ file holds."""
+def holds_image_features(path: str) -> bool:
+    """Whether a file is of loose images, as `save_image_features` writes it, rather than of a test."""
+    try:
+        with ZipFile(path) as archive:
+            return 'feats.npy' in archive.namelist()
+    except (OSError, ValueError, BadZipFile):  # whoever reads it says what is wrong
+        return False
+
+
+def load_image_features(path: str) -> FeatureTable:
+    """Reads what `save_image_features` wrote: the images of which identity and modality are known.
+
+    Raises:
+        OSError: There is no such file, or it cannot be opened.
+        ValueError: It is no such file, or nobody in it is known.
+    """
+    arrays = _read_arrays(path, IMAGE_KEYS, IMAGE_KEYS)
+    try:
+        known = (arrays['pids'] >= 0) & np.isin(arrays['modalities'], ('rgb', 'ir'))
+        if not known.any():
+            raise ValueError('of no image both identity and modality are known: expected folders of identities.')
+        return FeatureTable(**{name: column[known] for name, column in arrays.items()})
+    except (ValueError, IndexError, TypeError) as error:
+        raise ValueError(f'{path}: {error}') from error
+
+
+def _read_arrays(path: str, keys: Sequence[str], required: Sequence[str]) -> dict[str, np.ndarray]:
+    """The arrays of some keys that an NPZ file holds; those that end as one of the required must be there."""
     with open(path, 'rb') as file:
         begin = file.read(512)
     if not begin.startswith(b'PK'):
@@ -288,10 +315,10 @@ def _read_arrays(path: str) -> dict[str, np.ndarray]:
     try:
         with ZipFile(path) as archive:
             members = {name.removesuffix('.npy'): name for name in archive.namelist() if name.endswith('.npy')}
-            missing = [name for name in KEYS if name.endswith(REQUIRED) and name not in members]
-            objects = [name for name in KEYS if name in members and _holds_objects(archive, members[name])]
+            missing = [name for name in keys if name.endswith(tuple(required)) and name not in members]
+            objects = [name for name in keys if name in members and _holds_objects(archive, members[name])]
             if not missing and not objects:
-                return {name: _read_array(archive, members[name]) for name in KEYS if name in members}
+                return {name: _read_array(archive, members[name]) for name in keys if name in members}
             others = archive.namelist()
     except (ValueError, OSError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
         raise ValueError(f'{path} is no NPZ file of arrays, or a damaged one ({error}).') from error
