@@ -56,7 +56,7 @@ def find_config(model: 'str | Path | Config') -> 'Config':
             raise FileNotFoundError(f'no config file at {name}.')
         return Config.fromfile(name)
     if name.lower() not in configs():
-        near = difflib.get_close_matches(name.lower().replace('_jd', '-jd'), configs(), cutoff=0.5)
+        near = difflib.get_close_matches(name.lower().replace('_', '-'), configs(), cutoff=0.5)
         meant = f': there is {", ".join(near)}.' if near else ': list_models(None) has the names.'
         raise ValueError(f'no model is called {name}{meant}')
     return Config.fromfile(configs()[name.lower()])
@@ -109,10 +109,14 @@ def get_model(
     # shapes without elements: a metric's, which is as large as its training made it
     fit = {n: t for n, t in found.items() if n in wanted and (t.shape == wanted[n].shape or 0 in wanted[n].shape)}
     network.load_state_dict(fit, strict=False)
-    children = dict(network.named_children())
-    network.complete = {c for c, part in children.items() if fit.keys() >= {f'{c}.{n}' for n in part.state_dict()}}
+    network.complete = {name for name, child in network.named_children() if complete(name, child.state_dict(), fit)}
     network.weights_meta, network.cfg = meta_of(content), cfg
     return network.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+
+
+def complete(child: str, state: 'dict[str, torch.Tensor]', found: 'dict[str, torch.Tensor]') -> bool:
+    """Whether all weights of a child module, one at least, are among those found."""
+    return bool(state) and all(f'{child}.{name}' in found for name in state)
 
 
 def tested_state(network: 'BaseModel') -> 'dict[str, torch.Tensor]':

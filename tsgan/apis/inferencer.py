@@ -131,7 +131,7 @@ def input_size(cfg: 'Config') -> tuple[int, int]:
     steps = [(step['type'].split('.')[-1], {key for key in step if key != 'type'}) for step in pipeline]
     if [name for name, _ in steps] != ['LoadReIDImage', 'Resize', 'PackInputs'] or steps[1][1] != {'scale'}:
         raise ValueError(
-            f'{cfg.filename} prepares the images of its test by {", ".join(name for name, _ in steps) or "nothing"}: '
+            f'{cfg.filename or "the config"} prepares the images of its test by {", ".join(name for name, _ in steps) or "nothing"}: '
             'expected LoadReIDImage, Resize with a scale alone, and PackInputs.'
         )
     width, height = pipeline[1]['scale']
@@ -438,10 +438,10 @@ def make_network(model: 'str | Path | Config', weights: str | Path | None, devic
     """What makes features: of PyTorch, or of an ONNX file."""
     if not isinstance(model, (str, os.PathLike)) or Path(model).suffix.lower() != '.onnx':
         return TorchNetwork(model, weights, device)
-    from tsgan.apis.export import OnnxNetwork
-
     if weights is not None:
         raise ValueError(f'weights={weights}: {model} holds its own; expected it alone.')
+    from tsgan.apis.export import OnnxNetwork
+
     return OnnxNetwork(model)
 
 
