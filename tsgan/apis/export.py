@@ -159,11 +159,12 @@ def export_onnx(
     with whole_file(out) as unfinished:
         deployed = write_graph(network, with_preprocess, unfinished)
         exported = OnnxNetwork(unfinished)
-        difference = 0.0
+        differences = []
         for batch, is_rgb in batches(pictures, None if with_preprocess else network.size):
             found = exported(batch, is_rgb)
             wanted = run_torch(deployed, batch, is_rgb) if with_preprocess else l2_normalize(network(batch, is_rgb))
-            difference = max(difference, float(np.abs(found - wanted).max()))
+            differences.append(np.abs(found - wanted).max())
+        difference = float(np.max(differences))
         if not difference <= TOLERANCE:  # NaN is not, either
             raise RuntimeError(
                 f'{network.name} has other features in ONNX Runtime than in PyTorch: they differ by {difference:.1e}, '
