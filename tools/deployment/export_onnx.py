@@ -9,14 +9,14 @@ import argparse
 from pathlib import Path
 
 from tsgan.apis.export import OnnxNetwork, export_onnx, measure_networks, quantize_onnx
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Write a model as ONNX')
     parser.add_argument('model', help='a name of list_models(), or a config file')
     parser.add_argument('checkpoint', nargs='?', help='its weights; default: those that come with the package')
-    parser.add_argument('--out', metavar='FILE.onnx', required=True, help='the file to write')
+    parser.add_argument('--out', type=out_file, metavar='FILE.onnx', required=True, help='the file to write')
     parser.add_argument(
         '--with-preprocess',
         action='store_true',

@@ -7,7 +7,7 @@ the checkpoint's own is.
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.experiments import add_trust, publish
 from tsgan.experiments.publish import KEPT, LICENCE, LIMITS
 
@@ -15,7 +15,7 @@ from tsgan.experiments.publish import KEPT, LICENCE, LIMITS
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Weights without their training, and their card')
     parser.add_argument('checkpoint', help='checkpoint, or the work dir of a training, for its last one')
-    parser.add_argument('out', metavar='OUT.safetensors', help='the file to write; its card is OUT.json')
+    parser.add_argument('out', type=out_file, metavar='OUT.safetensors', help='the file to write; its card is OUT.json')
     parser.add_argument('--config', help='config file of the model, for the card')
     parser.add_argument('--card-from', metavar='RESULTS.json', help='what tools/test.py has written, for the card')
     parser.add_argument(

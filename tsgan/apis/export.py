@@ -317,8 +317,7 @@ def quantize_onnx(file: str | Path, out: str | Path, images: str | Path | None =
 def whole_file(out: str | Path) -> Iterator[Path]:
     """A temporary file that takes the place of ``out`` at the end, unless something goes wrong."""
     out = Path(out)
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f'no folder {out.parent} to write {out.name} into.')
+    out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f'{out.name}.unfinished')
     try:
         yield unfinished

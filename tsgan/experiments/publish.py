@@ -59,8 +59,6 @@ def publish(
     out = Path(out)
     if out.suffix != '.safetensors':
         raise ValueError(f'{out}: expected a name that ends with .safetensors.')
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f'no folder {out.parent} to write {out.name} into.')
     if config is not None and not Path(config).is_file():
         raise FileNotFoundError(f'no config file at {config}.')
     file = find_checkpoint(checkpoint)
@@ -73,6 +71,7 @@ def publish(
     kept = {key: meta[key] for key in ('cfg', 'epoch', 'iter', 'seed', 'trained_identities') if key in meta}
     if value_range := (meta.get('dataset_meta') or {}).get('value_range'):
         kept['dataset_meta'] = dict(value_range=value_range)
+    out.parent.mkdir(parents=True, exist_ok=True)
     save_weights(out, weights, kept)
     card = dict(
         name=out.stem,
