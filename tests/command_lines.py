@@ -4,11 +4,14 @@ import logging
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+
+LIMIT = 300  # seconds, after which a fork has lost its way
 
 
 def run(command, cwd, fails=False, anew=False):
@@ -27,7 +30,10 @@ def run(command, cwd, fails=False, anew=False):
         if command[0] == sys.executable and not anew:
             child = multiprocessing.get_context('fork').Process(target=become, args=(command[1:], cwd, env, out, err))
             child.start()
-            child.join()
+            child.join(LIMIT)
+            if child.is_alive():
+                os.killpg(child.pid, signal.SIGKILL)
+                child.join()
             code = child.exitcode
         else:
             code = subprocess.run(command, cwd=cwd, env=env, stdout=out, stderr=err).returncode
@@ -39,6 +45,7 @@ def run(command, cwd, fails=False, anew=False):
 
 def become(arguments, cwd, env, out, err):
     """Turn this process into the program that the arguments begin with."""
+    os.setsid()
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     sys.stdout, sys.stderr = out, err  # rather than pytest's

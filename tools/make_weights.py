@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from tsgan.checkpoints import WEIGHTS
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.datasets.synthetic import render_dataset
 from tsgan.datasets.synthetic.scene import CAMERAS, RGB_CAMERAS
 from tsgan.experiments import Steps, publish
@@ -49,6 +49,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    out_file(str(args.out / f'{NAME}.safetensors'))
     steps = Steps(OUT / 'make_weights.log')
     link_people(PEOPLE)
     render_dataset('data/synthetic')
