@@ -252,7 +252,7 @@ def test_grouped_hits_are_the_best_of_each_however_many_are_alike():
 
 def test_images_of_one_person_are_pooled():
     gallery, queries = small(), unit(3, seed=1)
-    mean = queries.mean(axis=0)
+    mean = queries.astype(float).mean(axis=0)
     assert gallery.search(queries, pool='mean') == gallery.search(mean)
     lists = gallery.search(queries, 30)
     best = {key: max(hit['score'] for hits in lists for hit in hits if hit['key'] == key) for key in keys(lists[0])}
@@ -417,7 +417,7 @@ def test_what_a_killed_building_has_saved_counts(photos, monkeypatch):
 
     def until_killed(self, folder, complete):
         calls.append(complete)
-        if len(calls) <= 2:
+        if len(calls) <= 1:
             save(self, folder, complete)
 
     monkeypatch.setattr(Gallery, '_save', until_killed)
@@ -425,7 +425,7 @@ def test_what_a_killed_building_has_saved_counts(photos, monkeypatch):
         Gallery.build(PixelFeatures(stop_after=9), 'photos', batch_size=3, out='x.gallery')
     monkeypatch.setattr(Gallery, '_save', save)
     reid = PixelFeatures()
-    assert len(Gallery.build(reid, 'photos', out='x.gallery')) == 12 and len(reid.computed) == 6
+    assert len(Gallery.build(reid, 'photos', out='x.gallery')) == 12 and len(reid.computed) == 9
 
 
 def test_files_that_changed_came_or_went_are_followed(photos):

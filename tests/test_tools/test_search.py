@@ -1,0 +1,142 @@
+"""tools/search.py with a network that is made of pixels: folders in, a table, a file and pictures out."""
+
+import json
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tsgan import command_line
+from tsgan.apis import Gallery, inferencer
+
+REPO = Path(__file__).parents[2]
+
+
+class Pixels:
+    """A network: an image's pixels, gray, so that the infrared picture of a scene is like its colour picture."""
+
+    name, fingerprint, dim, size, needs_modality, value_range = 'pixels', 'c3' * 32, 32, (8, 4), False, {}
+    images = 0
+
+    def __call__(self, images, is_rgb):
+        Pixels.images += len(images)
+        return images.mean(axis=3).reshape(len(images), -1).astype(np.float32) - 120
+
+
+@pytest.fixture
+def search(monkeypatch, tmp_path, capsys):
+    """Runs the tool in this process: ``search('query/', '--gallery', 'photos')`` gives its code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inferencer, 'make_network', lambda *_: Pixels())
+    monkeypatch.setattr(command_line.signal, 'signal', lambda *_: None)
+    Pixels.images = 0
+
+    def start(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['search.py', *map(str, arguments)])
+        code = 0
+        try:
+            runpy.run_path(str(REPO / 'tools/search.py'), run_name='__main__')
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capsys.readouterr()
+
+    return start
+
+
+@pytest.fixture
+def loose(search):
+    """Loose infrared pictures in dark/, colour pictures of the same six scenes in day/, no identities anywhere."""
+    draws = np.random.default_rng(0)
+    for folder in ('dark', 'day'):
+        Path(folder).mkdir()
+    for number in range(6):
+        scene = draws.integers(30, 220, (16, 8, 1))
+        cv2.imwrite(
+            f'dark/{number}.png', np.clip(scene + draws.normal(0, 4, scene.shape), 0, 255)[..., 0].astype(np.uint8)
+        )
+        colour = scene + np.array([-20, 0, 20])
+        cv2.imwrite(f'day/{number}.png', np.clip(colour, 0, 255).astype(np.uint8))
+
+
+def test_loose_infrared_pictures_are_searched_in_loose_colour_pictures(search, loose):
+    code, out, err = search('dark', '--gallery', 'day', '--topk', 3, '--json', 'out/hits.json', '--show-dir', 'shown')
+    assert code == 0, err
+    found = json.loads(Path('out/hits.json').read_text())
+    assert [entry['query'] for entry in found] == [f'dark/{number}.png' for number in range(6)]
+    for number, entry in enumerate(found):
+        best = entry['hits'][0]
+        assert list(best) == ['path', 'score', 'identity', 'camera', 'modality'] and len(entry['hits']) == 3
+        assert best['path'] == f'day/{number}.png' and best['score'] > 0.9
+        assert (best['identity'], best['camera'], best['modality']) == (None, None, 'rgb')
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ['query', 'rank', 'score', 'path'] and len(lines) == 1 + 18 + 1
+    assert lines[1][:2] == ['dark/0.png', '1'] and lines[1][3] == 'day/0.png'
+    pictures = sorted(Path('shown').iterdir())
+    assert len(pictures) == 6 and (cv2.imread(str(pictures[0])) == 170).all(axis=2).any(), 'gray borders: unknown'
+
+
+def test_the_same_gallery_is_not_made_twice(search, loose):
+    _, first, err = search('dark', '--gallery', 'day')
+    assert 'gallery: day.c3c3c3c3.gallery, 6 images' in err and Pixels.images == 12
+    _, again, err = search('dark', '--gallery', 'day')
+    assert again == first and Pixels.images == 18
+    shutil.copy('day/0.png', 'day/7.png')
+    assert search('dark/0.png', '--gallery', 'day')[0] == 0 and Pixels.images == 20
+    assert (
+        search('dark/0.png', '--gallery', 'day', '--cache', 'kept')[0] == 0 and len(list(Path('kept').iterdir())) == 1
+    )
+
+
+def test_options_are_those_of_a_gallery(search, loose):
+    for number in range(6):
+        folder = Path(f'people/rgb/cam{1 + number % 2}/p{number // 2}')
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(f'day/{number}.png', folder)
+    reid = inferencer.ReIDInferencer()
+    gallery = Gallery.build(reid, 'people')
+    gallery.save('my.gallery')
+    feats = reid.extract('dark')
+    for options, asked in [
+        ([], {}),
+        (['--topk', 2, '--camera', 'cam2'], dict(topk=2, camera='cam2')),
+        (['--group-by', 'identity'], dict(group_by='identity')),
+        (['--rerank', '--threshold', '0.4'], dict(rerank=True, threshold=0.4)),
+        (['--modality', 'rgb', '--engine', 'hnsw'], dict(modality='rgb')),
+    ]:
+        code, out, err = search('dark', '--gallery', 'my.gallery', '--json', 'hits.json', *options)
+        assert code == 0, err
+        found = [[hit['path'] for hit in entry['hits']] for entry in json.loads(Path('hits.json').read_text())]
+        assert found == [[hit['path'] for hit in hits] for hits in gallery.search(feats, **asked)]
+    assert '(p0, cam1)' in out
+    code, out, _ = search('dark', '--gallery', 'my.gallery', '--pool', 'best', '--json', 'hits.json')
+    (entry,) = json.loads(Path('hits.json').read_text())
+    assert [hit['path'] for hit in entry['hits']] == [hit['path'] for hit in gallery.search(feats, pool='best')]
+    assert len(entry['query']) == 6 and '6 images' in out
+    _, out, _ = search('dark/0.png', '--gallery', 'my.gallery', '--modality', 'ir')
+    assert 'nothing found' in out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['dark', '--gallery', 'nothing'], 'error: nothing is no folder: expected a gallery, or a folder of images.'),
+        (['nothing.png', '--gallery', 'day'], 'error: no image at nothing.png'),
+        (['dark', '--gallery', 'empty'], 'error: empty holds no image'),
+        (['dark', '--gallery', 'other.gallery'], 'error: the gallery in other.gallery was made by another'),
+        (['dark', '--gallery', 'broken.gallery'], 'error: broken.gallery'),
+        (['dark', '--gallery', 'day', '--topk', '0'], 'error: topk is a number of rows'),
+    ],
+)
+def test_bad_input_is_one_sentence(search, loose, arguments, said):
+    Path('empty').mkdir()
+    for name in ('other', 'broken'):
+        other = Gallery('another', 'd4' * 32, 8)
+        other.add(np.ones(8))
+        other.save(f'{name}.gallery')
+    Path('broken.gallery/gallery.json').write_text('{')
+    code, _, err = search(*arguments)
+    assert code == 2 and err.splitlines()[-1].startswith(said)
