@@ -51,6 +51,13 @@ def test_a_resumed_training_is_one_curve_in_which_the_later_start_wins(resumed):
     assert not set(curves) & {'step', 'iter', 'epoch'}
 
 
+def test_gradients_may_be_logged_more_often_than_the_rest(resumed):
+    write_log(resumed, '20261104_100000', {'reid/grad_loss_id': 7.0, 'step': 110}, *logged(150, 5.0, 3))
+    curves = read_curves(resumed)
+    assert curves['reid/grad_loss_id'].steps.tolist() == [50, 100, 110, 150]
+    assert curves['reid/loss_id'].steps.tolist() == [50, 100, 150]
+
+
 def test_a_training_that_begins_anew_replaces_the_old_one(resumed):
     write_log(resumed, '20261104_100000', *logged(50, 7.0, 1))
     curves = read_curves(resumed)

@@ -48,11 +48,11 @@ def read_curves(work_dir: str | Path) -> dict[str, Curve]:
     found: dict[str, dict[int, float]] = {}
     for file in files:
         lines = list(_lines(file))
-        start = next((line for line in lines if 'iter' in line), None)
-        if start is not None:
-            for name, curve in found.items():
-                begin = start['epoch'] if _is_measure(name) else min(line['step'] for line in lines if 'iter' in line)
-                found[name] = {step: value for step, value in curve.items() if step < begin}
+        steps = [line['step'] for line in lines if not any(map(_is_measure, line))]
+        epochs = [line['epoch'] for line in lines if 'epoch' in line]
+        for name, curve in found.items():
+            begin = min(epochs if _is_measure(name) else steps, default=np.inf)
+            found[name] = {step: value for step, value in curve.items() if step < begin}
         for line in lines:
             for name, value in line.items():
                 if name not in ABOUT_A_LINE and isinstance(value, (int, float)):
