@@ -129,6 +129,23 @@ def test_translation_grid_enlarges_small_crops():
     assert (image[:, -GAP - 48] == 90).all(axis=1).sum() == 4 * 192
 
 
+def test_translation_grid_goes_on_below_after_sixteen_columns():
+    many, few = [[plain(value)] * 18 for value in (10, 20)], [[plain(value)] * 16 for value in (30, 40)]
+    image = translation_grid(*many, *few, cell=CELL)
+    assert image.shape[1] == translation_grid(*[row[:16] for row in many], *few, cell=CELL).shape[1]
+    column = image[:, -GAP - CELL[1] // 2, 0]
+    assert [int(v) for v, before in zip(column[1:], column, strict=False) if v != before and v != 255] == [
+        10,
+        20,
+        30,
+        40,
+    ]
+    second = image[:, 100 + CELL[1] // 2, 0]
+    assert [int(v) for v, before in zip(second[1:], second, strict=False) if v != before and v != 255] == [
+        10, 20, 10, 20, 30, 40,
+    ]  # fmt: skip
+
+
 def test_translation_grid_refuses_what_does_not_match():
     one, two = [plain(1)], [plain(1)] * 2
     with pytest.raises(ValueError, match='same number of each'):

@@ -19,6 +19,7 @@ BORDERS = {True: GREEN, False: RED, None: GRAY}
 BORDER = 4  # pixels, around a ranked image
 GAP = 6  # between neighbours
 GROUP_GAP = 24  # between what belongs apart
+COLUMNS = 16  # of a translation grid, before it goes on below
 LINE = 20  # height of a line of text
 FONT = Path(matplotlib.get_data_path(), 'fonts/ttf/DejaVuSans.ttf')  # OpenCV's own fonts know ASCII only
 FONT_SIZES = range(13, 8, -1)  # pixels; below, nobody can read it
@@ -101,6 +102,8 @@ def translation_grid(
 ) -> np.ndarray:
     """Draw what the generators make of some images: one kind a row, one image a column (paper, Fig. 5).
 
+    After sixteen columns it goes on below.
+
     Args:
         real_rgb (Sequence[np.ndarray]): X_R, N images.
         fake_ir (Sequence[np.ndarray]): X'_I = G_I(X_R), N images; below ``real_rgb``.
@@ -124,9 +127,9 @@ def translation_grid(
     for (real, first), (fake, second), (back, third) in map(dict.items, sides):
         if len(first) or len(second) or len(third):  # else there is nothing of this modality
             _same_lengths(**{real: first, fake: second}, **({back: third} if len(third) else {}))
-            groups.append(
-                {name: images for name, images in ((real, first), (fake, second), (back, third)) if len(images)}
-            )
+            rows = {name: images for name, images in ((real, first), (fake, second), (back, third)) if len(images)}
+            starts = range(0, len(first), COLUMNS)
+            groups += [{name: images[s : s + COLUMNS] for name, images in rows.items()} for s in starts]
     return picture_rows(groups, cell)
 
 
