@@ -1,3 +1,7 @@
+import io
+import struct
+import zlib
+
 import cv2
 import mmcv
 import numpy as np
@@ -6,7 +10,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
-from tsgan.images import read_image
+from tsgan.images import MAX_PIXELS, announced_pixels, decode, decode_pillow, read_image
 
 RNG = np.random.default_rng(0)
 GRAY, COLOUR = RNG.integers(0, 256, (16, 8), dtype=np.uint8), RNG.integers(0, 256, (16, 8, 3), dtype=np.uint8)
@@ -233,3 +237,151 @@ def test_the_check_accepts_what_opencv_alone_reads(sysu_root):
         cv2.imwrite(str(path.with_suffix('.tif')), RNG.random((16, 8, 3)).astype(np.float32))
         path.unlink()
     check_images(SYSUMM01(sysu_root))
+
+
+QUARTERS = np.zeros((40, 24, 3), np.uint8)  # RGB, of two colours above and two below
+QUARTERS[:20, :12], QUARTERS[:20, 12:] = (200, 40, 30), (30, 180, 60)
+QUARTERS[20:, :12], QUARTERS[20:, 12:] = (40, 60, 220), (240, 240, 240)
+UPRIGHT = {  # how a file lies whose EXIF says this; turned so, it is upright
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.transpose(1, 0, 2),
+    6: lambda x: np.rot90(x),
+    7: lambda x: np.rot90(x, 2).transpose(1, 0, 2),
+    8: lambda x: np.rot90(x, -1),
+}
+LOSSLESS = {'png': {}, 'webp': {'lossless': True}, 'tif': {}}
+
+
+def encoded(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize('orientation', UPRIGHT)
+@pytest.mark.parametrize('kind', [*LOSSLESS, 'jpg'])
+def test_all_eight_orientations_of_exif_are_turned_upright(tmp_path, orientation, kind):
+    exif = Image.Exif()
+    exif[274] = orientation
+    lying = Image.fromarray(np.ascontiguousarray(UPRIGHT[orientation](QUARTERS)))
+    path = tmp_path / f'a.{kind}'
+    lying.save(path, exif=exif, **LOSSLESS.get(kind, dict(quality=100, subsampling=0)))
+    for found in (decode(path), decode_pillow(Image.open(path))):
+        assert found.shape == (40, 24, 3)
+        assert np.abs(found[..., ::-1].astype(int) - QUARTERS).max() <= (3 if kind == 'jpg' else 0)
+
+
+@pytest.mark.parametrize(('kind', 'mode'), [('png', 'RGBA'), ('png', 'LA'), ('tif', 'RGBA'), ('webp', 'RGBA')])
+def test_transparency_shows_the_colours_below_it(tmp_path, kind, mode):
+    image = Image.fromarray(QUARTERS).convert(mode)
+    image.putalpha(Image.fromarray(np.tile(np.arange(0, 240, 10, np.uint8), (40, 1))))
+    image.save(tmp_path / f'a.{kind}', **({'lossless': True, 'exact': True} if kind == 'webp' else {}))
+    below = np.asarray(Image.fromarray(QUARTERS).convert('L' if mode == 'LA' else 'RGB').convert('RGB'))
+    assert np.array_equal(decode(tmp_path / f'a.{kind}')[..., ::-1], below)
+    assert np.array_equal(decode_pillow(image)[..., ::-1], below)
+
+
+@pytest.mark.parametrize(
+    ('name', 'mode', 'options'),
+    [
+        ('a.bmp', 'RGB', {}),
+        ('a.gif', 'P', {}),
+        ('a.png', 'P', {}),
+        ('a.png', 'P', {'transparency': 0}),
+        ('a.tif', 'RGB', {'compression': 'tiff_lzw'}),
+        ('a.tif', 'RGB', {'compression': 'tiff_adobe_deflate'}),
+        ('a.tif', 'CMYK', {}),
+        ('a.jpg', 'CMYK', {'quality': 100}),
+        ('a.png', 'L', {}),
+        ('a.png', '1', {}),
+        ('a.tif', '1', {'compression': 'group4'}),
+        ('a.jpg', 'L', {'quality': 100}),
+    ],
+)
+def test_other_kinds_have_the_colours_that_they_show(tmp_path, name, mode, options):
+    image = Image.fromarray(QUARTERS).convert(mode)
+    image.save(tmp_path / name, **options)
+    shown = np.asarray(image.convert('RGB')).astype(int)
+    assert np.abs(decode(tmp_path / name)[..., ::-1] - shown).max() <= (2 if name == 'a.jpg' else 0)
+    assert np.array_equal(decode_pillow(image)[..., ::-1], shown)
+
+
+@pytest.mark.parametrize('name', ['a.gif', 'a.png', 'a.webp', 'a.tif'])
+def test_of_several_frames_or_pages_the_first_one_counts(tmp_path, name):
+    first, second = Image.fromarray(QUARTERS), Image.fromarray(255 - QUARTERS)
+    options = {'lossless': True} if name == 'a.webp' else {}
+    first.save(tmp_path / name, save_all=True, append_images=[second], **options)
+    assert np.array_equal(decode(tmp_path / name)[..., ::-1], QUARTERS)
+
+
+@pytest.mark.parametrize('kind', ['png', 'jpg', 'bmp', 'webp', 'tif'])
+def test_one_pixel_is_an_image(tmp_path, kind):
+    Image.new('RGB', (1, 1), (90, 90, 90)).save(tmp_path / f'a.{kind}')
+    assert np.abs(decode(tmp_path / f'a.{kind}').astype(int) - 90).max() <= 2
+
+
+@pytest.mark.parametrize('kind', ['jpeg', 'png', 'bmp', 'webp', 'tiff', 'gif', 'ppm'])
+def test_what_is_cut_off_is_refused(tmp_path, kind):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3), np.uint8))
+    content = encoded(noise, kind)
+    for part in (0.3, 0.7, 0.95):
+        path = tmp_path / f'a.{kind}'
+        path.write_bytes(content[: int(len(content) * part)])
+        with pytest.raises(ValueError, match=f'a.{kind} is no image that can be read'):
+            read_image(str(path))
+
+
+def test_what_is_none_is_refused_with_its_name(tmp_path):
+    for name, content in {
+        'empty.png': b'',
+        'text.png': b'hello',
+        'short.jpg': b'\xff\xd8',
+        'head.png': b'\x89PNG',
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f'{name} is no image that can be read'):
+            read_image(str(tmp_path / name))
+
+
+def test_a_photo_with_something_behind_its_end_is_read_as_without(tmp_path):
+    content = encoded(Image.fromarray(QUARTERS), 'jpeg')
+    (tmp_path / 'a.jpg').write_bytes(content)
+    expected = decode(tmp_path / 'a.jpg')
+    for more in (b'\0' * 100, b'a film of the same moment'):
+        (tmp_path / 'b.jpg').write_bytes(content + more)
+        assert np.array_equal(decode(tmp_path / 'b.jpg'), expected)
+
+
+def png_chunk(kind, content):
+    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
+
+
+def test_an_image_that_claims_to_be_enormous_is_refused_before_it_is_decoded(tmp_path):
+    header = png_chunk(b'IHDR', struct.pack('>IIBBBBB', 100_000, 100_000, 8, 2, 0, 0, 0))
+    png = b'\x89PNG\r\n\x1a\n' + header + png_chunk(b'IDAT', zlib.compress(bytes(1000))) + png_chunk(b'IEND', b'')
+    jpeg = bytearray(encoded(Image.fromarray(QUARTERS), 'jpeg'))
+    frame = jpeg.index(b'\xff\xc0')
+    jpeg[frame + 5 : frame + 9] = struct.pack('>HH', 60_000, 50_000)
+    gif = bytearray(encoded(Image.fromarray(QUARTERS).convert('P'), 'gif'))
+    gif[6:10] = struct.pack('<HH', 60_000, 50_000)
+    bmp = bytearray(encoded(Image.fromarray(QUARTERS), 'bmp'))
+    bmp[18:26] = struct.pack('<ii', 60_000, 50_000)
+    for name, content in {'a.png': png, 'a.jpg': jpeg, 'a.gif': gif, 'a.bmp': bmp}.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            ValueError, match=f'{name} is no image that can be read: it has [0-9,]+ pixels, expected at'
+        ):
+            read_image(str(tmp_path / name))
+
+
+def test_sizes_are_read_from_headers():
+    for kind in ('jpeg', 'png', 'gif', 'bmp', 'tiff', 'webp'):
+        assert announced_pixels(encoded(Image.fromarray(QUARTERS), kind)) == 40 * 24
+    exif = Image.Exif()
+    exif[270] = 'x' * 5000  # a long header before the frame
+    progressive = encoded(Image.fromarray(QUARTERS), 'jpeg', progressive=True, exif=exif)
+    assert announced_pixels(progressive) == 40 * 24
+    assert announced_pixels(b'hello') == 0 and MAX_PIXELS >= 10_000 * 10_000

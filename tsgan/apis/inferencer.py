@@ -130,9 +130,10 @@ def input_size(cfg: 'Config') -> tuple[int, int]:
     pipeline = cfg.test_dataloader.dataset.pipeline if 'test_dataloader' in cfg else []
     steps = [(step['type'].split('.')[-1], {key for key in step if key != 'type'}) for step in pipeline]
     if [name for name, _ in steps] != ['LoadReIDImage', 'Resize', 'PackInputs'] or steps[1][1] != {'scale'}:
+        found = ', '.join(name for name, _ in steps) or 'nothing'
         raise ValueError(
-            f'{cfg.filename or "the config"} prepares the images of its test by {", ".join(name for name, _ in steps) or "nothing"}: '
-            'expected LoadReIDImage, Resize with a scale alone, and PackInputs.'
+            f'{cfg.filename or "the config"} prepares the images of its test by {found}: expected LoadReIDImage, '
+            'Resize with a scale alone, and PackInputs.'
         )
     width, height = pipeline[1]['scale']
     return height, width
