@@ -540,7 +540,9 @@ def examples_of(folder: str) -> list[Example]:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--gallery', metavar='FOLDER', help='pictures to search; default: rendered people')
+    parser.add_argument(
+        '--gallery', metavar='FOLDER', help='pictures to search, or a gallery of such; default: rendered people'
+    )
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
     parser.add_argument('--model', default=MODEL, metavar='NAME|CONFIG', help=f'default: {MODEL}')
     parser.add_argument('--weights', metavar='FILE', help='default: those that come with the package')
@@ -554,12 +556,11 @@ def main() -> None:
     for folder in filter(None, (args.gallery, args.examples)):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder}: expected one of pictures.')
-    pictures = find_images(args.gallery) if args.gallery else None
     bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
     reid = ReIDInferencer(args.model, args.weights)
-    gallery = Gallery.build(reid, pictures or rendered_people())
+    gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
     about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {reid.name}.'

@@ -48,11 +48,14 @@ def served(*arguments: object, cache: Path | None = None) -> Iterator[str]:
 @contextmanager
 def browser() -> Iterator:
     """Headless Chromium, as it is installed. Raises FileNotFoundError where it is not."""
-    program = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-    if program is None:
-        raise FileNotFoundError('there is no Chromium: install it, such as by `apt-get install chromium`.')
     start = need('playwright.sync_api', 'tests').sync_playwright
     with start() as playwright:
+        names = 'chromium', 'chromium-browser', 'google-chrome', playwright.chromium.executable_path
+        program = next(filter(None, map(shutil.which, names)), None)
+        if program is None:
+            raise FileNotFoundError(
+                'there is no Chromium: `apt-get install chromium`, or `playwright install chromium`.'
+            )
         opened = playwright.chromium.launch(executable_path=program, args=['--no-sandbox'])  # root has none
         yield opened
         opened.close()

@@ -332,21 +332,21 @@ def error(folder, *arguments):
     return run([sys.executable, DEMO / 'app.py', *arguments], folder, fails=True).error
 
 
-def test_bad_input_is_one_sentence(tmp_path):
-    (tmp_path / 'empty').mkdir()
+def test_bad_input_is_one_sentence(tmp_path, monkeypatch):
+    said = 'error: no page can be opened at'
     assert error(tmp_path, '--gallery', 'nowhere').startswith('error: there is no folder nowhere')
     assert error(tmp_path, '--examples', 'nowhere').startswith('error: there is no folder nowhere')
-    assert error(tmp_path, '--gallery', 'empty').startswith('error: empty holds no image')
-    said = 'error: no page can be opened at'
     assert error(tmp_path, '--host', '192.0.2.1').startswith(f'{said} 192.0.2.1, port 7860 (Cannot assign')
     assert error(tmp_path, '--port', 99999).startswith(f'{said} 127.0.0.1, port 99999')
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
         assert error(tmp_path, '--port', port).startswith(f'{said} 127.0.0.1, port {port} (Address already in use)')
-
-
-def test_a_model_that_is_not_there_is_refused(tmp_path):
-    assert error(tmp_path, '--port', 0, '--model', 'tsgan-jd_smal').startswith('error: no model is called tsgan-jd_sma')
+    monkeypatch.setitem(sys.modules, 'gradio', sys)  # takes seconds to import
+    no_model = error(tmp_path, '--port', 0, '--model', 'tsgan-jd_smal')
+    assert no_model.startswith('error: no model is called tsgan-jd_smal')
+    monkeypatch.setattr('tsgan.apis.inferencer.ReIDInferencer', lambda model, weights: GreenChannel())
+    (tmp_path / 'empty').mkdir()
+    assert error(tmp_path, '--port', 0, '--gallery', 'empty').startswith('error: empty holds no image')
 
 
 def test_without_gradio_the_extra_is_named(tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import cv2
@@ -70,8 +72,10 @@ class Visitor:
         self.page.wait_for_function('() => !document.querySelector(".generating, .pending")')
 
     def upload(self, name, content):
-        file = dict(name=name, mimeType='image/png', buffer=content)
-        self.do(lambda: self.page.locator('.drop input').set_input_files(file))
+        with TemporaryDirectory() as folder:
+            file = Path(folder, name)
+            file.write_bytes(content)
+            self.do(lambda: self.page.locator('.drop input').set_input_files(file))
 
     def query(self):
         return self.page.locator('#query').inner_text()
