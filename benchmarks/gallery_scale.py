@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import machine
 
 from tsgan.apis import Gallery
 
@@ -85,9 +84,9 @@ def measure(args: argparse.Namespace) -> dict:
 
 
 COLUMNS = {
-    'build': 'build, s', 'save': 'save, s', 'load': 'load, s', 'first': 'first search, s', 'one': 'queries/s, one by one',
-    'all': 'queries/s, at once', 'filtered': 'queries/s, of one camera', 'disk': 'on disk, MiB',
-    'peak': 'peak resident, MiB',
+    'build': 'build, s', 'save': 'save, s', 'load': 'load, s', 'first': 'first search, s',
+    'one': 'queries/s, one by one', 'all': 'queries/s, at once', 'filtered': 'queries/s, of one camera',
+    'disk': 'on disk, MiB', 'peak': 'peak resident, MiB',
 }  # fmt: skip
 
 
@@ -102,6 +101,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.one:
         return print(json.dumps(measure(args)))
+    from common import machine  # imports torch, which is no part of what is measured
+
     print(f'{machine()}\n{args.dim} dimensions, {args.queries} queries, topk 10\n')
     print(f'| rows | engine | {" | ".join(COLUMNS.values())} | recall@10, % |\n{"|---" * (len(COLUMNS) + 3)}|')
     for rows in args.rows:
