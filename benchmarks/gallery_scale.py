@@ -84,10 +84,16 @@ def measure(args: argparse.Namespace) -> dict:
 
 
 COLUMNS = {
-    'build': 'build, s', 'save': 'save, s', 'load': 'load, s', 'first': 'first search, s',
-    'one': 'queries/s, one by one', 'all': 'queries/s, at once', 'filtered': 'queries/s, of one camera',
-    'disk': 'on disk, MiB', 'peak': 'peak resident, MiB',
-}  # fmt: skip
+    'build': 'build, s',
+    'save': 'save, s',
+    'load': 'load, s',
+    'first': 'first search, s',
+    'one': 'queries/s, one by one',
+    'all': 'queries/s, at once',
+    'filtered': 'queries/s, of one camera',
+    'disk': 'on disk, MiB',
+    'peak': 'peak resident, MiB',
+}
 
 
 def main() -> None:
