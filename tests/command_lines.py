@@ -4,7 +4,6 @@ import logging
 import multiprocessing
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,7 @@ def run(command, cwd, fails=False, anew=False):
             child.start()
             child.join(LIMIT)
             if child.is_alive():
-                os.killpg(child.pid, signal.SIGKILL)
+                child.kill()
                 child.join()
             code = child.exitcode
         else:
@@ -45,7 +44,6 @@ def run(command, cwd, fails=False, anew=False):
 
 def become(arguments, cwd, env, out, err):
     """Turn this process into the program that the arguments begin with."""
-    os.setsid()
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     sys.stdout, sys.stderr = out, err  # rather than pytest's
