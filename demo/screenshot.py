@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.extras import need
 
 HERE = Path(__file__).resolve().parent
@@ -63,7 +63,7 @@ def browser() -> Iterator:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('out', metavar='FILE', help='.png or .jpg')
+    parser.add_argument('out', type=out_file, metavar='FILE', help='.png or .jpg')
     parser.add_argument('--size', nargs=2, type=int, default=(1280, 800), metavar=('WIDTH', 'HEIGHT'))
     parser.add_argument('--example', type=int, default=1, metavar='N', help='which picture at hand; default: 1')
     parser.add_argument('--dark', action='store_true')
@@ -73,6 +73,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    if not args.out.endswith(('.png', '.jpg', '.jpeg')):
+        raise ValueError(f'{args.out}: expected a picture, .png or .jpg.')
     width, height = args.size
     scheme = 'dark' if args.dark else 'light'
     with browser() as chromium, served() as address:
