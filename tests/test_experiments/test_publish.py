@@ -3,7 +3,6 @@ import json
 
 import pytest
 import torch
-from conftest import TSGAN, build
 
 from tsgan.checkpoints import meta_of, open_checkpoint, weights_of
 from tsgan.experiments import publish
@@ -21,9 +20,8 @@ META = dict(
 
 
 @pytest.fixture
-def state():
-    teacher = dict(TSGAN['teacher'], encoder=dict(TSGAN['teacher']['encoder'], checkpoint=None))
-    return build(TSGAN, teacher=teacher).state_dict()
+def state(make_tsgan):
+    return make_tsgan().state_dict()
 
 
 @pytest.fixture
