@@ -234,7 +234,8 @@ def show_hits(page: Page, query: Query, hits: list[dict], among: str) -> str:
             return message(f'The gallery has no {of}: search among others.')
         return message(f'None of the {total:,} {of} of the gallery passes the filters.')
     items = ''.join(show_hit(page, rank, hit, query.identity) for rank, hit in enumerate(hits, 1))
-    found = f'The best {len(hits)} of {total:,} {of} in the gallery'
+    known = query.identity is not None and any(hit['identity'] is not None for hit in hits)
+    found = f'The best {len(hits)} of {total:,} {of} in the gallery' + (' · ✓ the same person' if known else '')
     return f'<p class="found" role="status">{found}</p><ol class="hits">{items}</ol>'
 
 

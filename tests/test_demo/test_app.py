@@ -130,7 +130,7 @@ def test_hits_are_shown_by_rank_with_their_pictures_as_data(app, site):
     query = site.example('0')
     hits = site.search(query, topk=3)
     shown = app.show_hits(site, query, hits, 'other')
-    assert 'The best 3 of 8 colour pictures' in shown
+    assert 'The best 3 of 8 colour pictures in the gallery · ✓ the same person<' in shown
     assert re.findall(r'class="rank">(\d)<', shown) == ['1', '2', '3']
     assert shown.count('src="data:image/jpeg;base64,') == 3
     assert re.findall(r'class="score">(\S+?)[ <]', shown) == [f'{hit["score"]:.3f}' for hit in hits]
