@@ -330,7 +330,7 @@ def build(page: Page, about: str):
         gr.on(changes, hits, [query, *options], found, trigger_mode='always_last', **quiet)
         if page.examples:
             blocks.load(lambda *options: example(0, *options), options, shown, **quiet)
-    return blocks.queue(default_concurrency_limit=4)
+    return blocks.queue(max_size=64, default_concurrency_limit=4)
 
 
 # How it is served
@@ -547,6 +547,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
     parser.add_argument('--model', default=MODEL, metavar='NAME|CONFIG', help=f'default: {MODEL}')
     parser.add_argument('--weights', metavar='FILE', help='default: those that come with the package')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
+    )
     parser.add_argument('--host', default='127.0.0.1', help='default: 127.0.0.1, this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='default: 7860; 0: any that is free')
     return parser.parse_args()
@@ -560,11 +565,15 @@ def main() -> None:
     bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
+    if args.trust_checkpoint:
+        from tsgan.checkpoints import trust_files
+
+        trust_files()
     reid = ReIDInferencer(args.model, args.weights)
     gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
-    about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {reid.name}.'
+    about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {html.escape(reid.name)}.'
     serve(build(Page(reid, gallery, examples), about), bound, args.host)
 
 
