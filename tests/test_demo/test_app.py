@@ -371,6 +371,14 @@ def test_the_rendered_people_are_made_once(app, tmp_path, monkeypatch):
         assert (root / 'cam1' / example.identity).is_dir()
 
 
+def test_pictures_at_hand_of_a_folder_are_spread_over_it_and_know_their_people(app, folder, monkeypatch):
+    examples = app.examples_of(str(folder / 'cam3'))
+    assert [example.identity for example in examples] == ['0000', '0001', '0002', '0003']
+    np.testing.assert_array_equal(examples[2].image, picture(2, gray=True))
+    monkeypatch.setattr(app, 'NUM_EXAMPLES', 2)
+    assert [example.identity for example in app.examples_of(str(folder / 'cam3'))] == ['0000', '0003']
+
+
 def test_where_the_cache_cannot_be_written_a_temporary_folder_is_taken(app, tmp_path, monkeypatch):
     (tmp_path / 'file').touch()
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
