@@ -64,7 +64,8 @@ def test_the_file_goes_on_saying_whom_it_knows_and_how_images_were_scaled_and_no
 def test_half_precision_rounds_floats_alone(checkpoint, state, tmp_path):
     card = publish(checkpoint, tmp_path / 'model.safetensors', half=True)
     for name, tensor in weights_of(open_checkpoint(tmp_path / 'model.safetensors')).items():
-        assert torch.equal(tensor, state[name].half() if state[name].is_floating_point() else state[name])
+        wanted = state[name].half() if state[name].is_floating_point() else state[name]
+        assert tensor.dtype == wanted.dtype and torch.equal(tensor, wanted)
     assert card['precision'] == 'float16'
     state['reid.encoder.backbone.bn1.running_var'][0] = 7e4
     torch.save(dict(state_dict=state), checkpoint)
