@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import picture
 from mmengine.config import Config
 from mmengine.dataset import Compose, default_collate
+from pictures import picture
 from PIL import Image
 
 from tsgan.apis import Gallery, ReIDInferencer

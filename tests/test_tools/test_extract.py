@@ -1,15 +1,15 @@
 """tools/extract.py, and that its features are those of tools/test.py."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command_lines import run
-from conftest import REPO
 
 from tsgan.apis import ReIDInferencer
 
-TOOL = REPO / 'tools/extract.py'
+TOOL = Path(__file__).parents[2] / 'tools/extract.py'
 
 
 @pytest.fixture(scope='module')
