@@ -74,6 +74,8 @@ def test_links_that_lead_in_a_circle_end(photos):
         ('**/*.jpg', ['1.jpg', 'a/2.jpg', 'a/b/3.jpg']),
         ('**', ['1.jpg', 'a/2.jpg', 'a/b/3.jpg', 'a/b/4.png']),
         ('a/?/[34].*', ['a/b/3.jpg', 'a/b/4.png']),
+        ('a*', ['a/2.jpg', 'a/b/3.jpg', 'a/b/4.png']),
+        ('*', ['1.jpg', 'a/2.jpg', 'a/b/3.jpg', 'a/b/4.png']),
     ],
 )
 def test_patterns(photos, pattern, names):

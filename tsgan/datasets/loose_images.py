@@ -49,7 +49,7 @@ def find_images(inputs: object) -> list[LooseImage]:
     camera's, as in ``ir/0012/1.png`` and ``cam3/0012/1.png``.
 
     Args:
-        inputs (object): A folder, a file, a pattern (``**`` for any depth), an array of 8 or 16 bits, BGR as OpenCV has
+        inputs (object): A folder, a file, a pattern of either (``**`` for any depth), an array of 8 or 16 bits, BGR as OpenCV has
             it, (H, W, 3), or gray, (H, W), a PIL image, a :class:`LooseImage`, or an iterable of these.
 
     Raises:
@@ -83,9 +83,8 @@ def _named(name: str) -> list[LooseImage]:
     if os.path.exists(path):
         return [LooseImage(_row(path))]
     if glob.has_magic(path):
-        files = [file for file in sorted(glob.glob(path, recursive=True)) if not os.path.isdir(file)]
         root = os.path.dirname(path[: re.search(r'[*?[]', path).start()]) or '.'
-        found = [LooseImage(_row(file, root)) for file in files if _counts(os.path.basename(file))]
+        found = [LooseImage(_row(file, root)) for file in _fitting(path)]
         if not found:
             raise FileNotFoundError(f'{name} fits no image: expected files such as {" ".join(IMG_EXTENSIONS)}')
         return found
@@ -93,6 +92,17 @@ def _named(name: str) -> list[LooseImage]:
         raise ValueError(f'{name} is an address, and images are not downloaded: {EXPECTED}')
     near = nearby(Path(path))
     raise FileNotFoundError(f'no image at {name}{f" (there is {near})" if near else ""}: {EXPECTED}')
+
+
+def _fitting(pattern: str) -> list[str]:
+    """The images that fit, and those below the folders that fit: ``**`` has found these already."""
+    files = []
+    for place in sorted(glob.glob(pattern, recursive=True)):
+        if not os.path.isdir(place):
+            files += [place] if _counts(os.path.basename(place)) else []
+        elif '**' not in pattern and not is_left_behind(os.path.basename(place)):
+            files += _below(place, set())
+    return files
 
 
 def _counts(name: str) -> bool:
