@@ -69,7 +69,7 @@ def main() -> None:
     steps.say(f'{OUT}: table.txt, results.json, ranked_list.jpg, translation_grid.jpg, data.jpg, demo.log')
     steps.say(f'{(time.time() - start) / 60:.1f} minutes')
     page = f'{sys.executable} {ROOT}/demo/app.py --model {ROOT}/configs/{config} --weights {checkpoint}'
-    steps.say(f'\nlook at what it finds, in a browser:\n    {page} --gallery {DATA}/cam1')
+    steps.say(f'\nlook at what it finds, in a browser:\n    {page} --gallery {DATA}/cam1 --examples {DATA}/cam3')
 
 
 if __name__ == '__main__':

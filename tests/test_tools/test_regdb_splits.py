@@ -210,7 +210,7 @@ def test_a_training_of_another_length_is_refused_in_one_sentence(tool):
 
 @pytest.mark.parametrize('config', ['configs/backbone.py', 'configs/llcm/backbone.py'])
 def test_a_config_without_splits_is_refused_in_one_sentence(tool, config):
-    with pytest.raises(SystemExit, match=f'^{config} has no `split`: expected a config on RegDB, such as'):
+    with pytest.raises(ValueError, match=f'^{config} has no `split`: expected a config on RegDB, such as'):
         tool.start(config)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from command_lines import run
 
+from tsgan.experiments.steps import PROGRESS
+
 ROOT = Path(__file__).parents[2]
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
 
@@ -34,7 +36,7 @@ def test_the_demo_reads_progress_off_a_training_log():
         '11/22 16:18:01 - mmengine - INFO - Epoch(train)  [4][20/50]  reid.lr: 1.3e-03 generators.lr: 6e-04  '
         'eta: 1 day, 0:00:35  time: 0.1258'
     )
-    assert load('tools/demo.py').PROGRESS.search(line.replace('1 day, ', '')).groups() == ('4', '20', '50', '0:00:35')
+    assert PROGRESS.search(line.replace('1 day, ', '')).groups() == ('4', '20', '50', '0:00:35')
 
 
 def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
