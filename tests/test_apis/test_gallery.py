@@ -305,7 +305,19 @@ def test_a_time_is_seconds_a_datetime_or_iso_8601():
     for bounds in [(noon, noon), ('2026-11-26', '2026-11-26T12:00'), (noon.timestamp() - 1, None), (None, noon)]:
         assert len(gallery.search(unit(1), 10, time=bounds)[0]) == 5
     assert gallery.search(unit(1), 10, time=('2026-11-26T12:00:01', None)) == [[]]
+    assert len(gallery.search(unit(1), 10, time=(None, None))[0]) == 5, 'of the sixth, no time is known'
     assert gallery.row('#2')['time'] == '2026-11-26T12:00:00+00:00'
+
+
+def test_filters_follow_what_changes():
+    gallery, query = small(), unit(1)[0]
+    asked = dict(topk=30, camera='cam1', where={'n': [1, 4, 99]})
+    assert sorted(keys(gallery.search(query, **asked))) == ['k1', 'k4']
+    gallery.add(unit(1), [{'camera': 'cam1', 'n': 99}], keys=['new'])
+    gallery.update('k4', {'camera': 'cam2'})
+    assert sorted(keys(gallery.search(query, **asked))) == ['k1', 'new']
+    gallery.remove('k1')
+    assert keys(gallery.search(query, **asked)) == ['new']
 
 
 def test_a_function_says_which_rows_count():

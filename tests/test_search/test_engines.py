@@ -95,6 +95,14 @@ def test_flat_changes_in_place(products, tmp_path):
     assert len(state['files']) == 8
 
 
+def test_what_is_added_little_by_little_is_in_few_parts():
+    engine = Flat(DIM, part_rows=16)
+    for number in range(1, 50):
+        engine.add(np.array([number]), clustered(50)[:1])
+        engine.search(clustered(50)[:1], 1)
+    assert [len(part.ids) for part in engine.parts] == [16, 16, 16, 1]
+
+
 APPROXIMATE = [dict(type='hnsw', exact_below=50), dict(type='ivfpq', exact_below=50, lists=8, code_bytes=8)]
 
 
@@ -139,6 +147,7 @@ def test_an_index_obeys_filters_and_changes(filled):
     assert not np.isin(filled.search(queries, 10)[1], gone).any() and recall(filled, queries) > 0.85
     there = filled.exact.ids()[:4]
     filled.replace(there, queries[:4])
+    assert filled.search(queries[:4], 1)[1].ravel().tolist() == there.tolist()
     filled.add(np.array([2000]), queries[4:5])
     assert filled.search(queries[:5], 1)[1].ravel().tolist() == [*there.tolist(), 2000]
 

@@ -46,6 +46,7 @@ class IVFPQ(Indexed):
             self.dim, f'IVF{lists},PQ{self.code_bytes}x8np', self.faiss.METRIC_INNER_PRODUCT
         )
         wanted = max(40 * lists, 40 * 256)  # rows that faiss needs to find so many centres
+        index.pq.cp.max_points_per_centroid = 40
         sample = np.random.default_rng(0).permutation(ids)[:wanted]
         index.train(self.exact.vectors(np.sort(sample)))
         return index
