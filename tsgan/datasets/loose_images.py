@@ -49,8 +49,8 @@ def find_images(inputs: object) -> list[LooseImage]:
     camera's, as in ``ir/0012/1.png`` and ``cam3/0012/1.png``.
 
     Args:
-        inputs (object): A folder, a file, a pattern of either (``**`` for any depth), an array of 8 or 16 bits, BGR as OpenCV has
-            it, (H, W, 3), or gray, (H, W), a PIL image, a :class:`LooseImage`, or an iterable of these.
+        inputs (object): A folder, a file, a pattern of either (``**`` for any depth), an array of 8 or 16 bits, BGR as
+            OpenCV has it, (H, W, 3), or gray, (H, W), a PIL image, a :class:`LooseImage`, or an iterable of these.
 
     Raises:
         FileNotFoundError: If there is no such file, a pattern fits none, or a folder has no image.
