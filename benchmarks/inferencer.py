@@ -46,7 +46,7 @@ def forward(reid: ReIDInferencer, images: np.ndarray, batch_size: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description='Time extract on a folder of JPEG files beside the bare forward pass')
     parser.add_argument('--images', type=int, default=512, help='JPEG files; default: 512')
-    parser.add_argument('--scale', type=float, default=2, help='how much larger they are than the input; default: 2')
+    parser.add_argument('--scale', type=float, default=1, help='how much larger they are than the input; default: 1')
     parser.add_argument('--batch-size', type=int, default=64, help='default: 64')
     parser.add_argument('--repeats', type=int, default=3, help='of which the best counts; default: 3')
     parser.add_argument('--device', help='default: a GPU where there is one')
