@@ -47,7 +47,10 @@ def read_image(path: str, value_range: tuple[float, float] | None = None, channe
 
 def decode(path: str) -> np.ndarray:
     """Decode an image with the values that its file holds, see :func:`decode_content`."""
-    return decode_content(Path(path).read_bytes())
+    file = Path(path)
+    if not file.is_file() and (file.is_fifo() or file.is_char_device()):  # to read it could wait for ever
+        raise ValueError('it is no file, but a pipe or a device')
+    return decode_content(file.read_bytes())
 
 
 def decode_content(content: bytes) -> np.ndarray:

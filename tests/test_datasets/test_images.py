@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import threading
 import zlib
 
 import cv2
@@ -385,3 +387,12 @@ def test_sizes_are_read_from_headers():
     progressive = encoded(Image.fromarray(QUARTERS), 'jpeg', progressive=True, exif=exif)
     assert announced_pixels(progressive) == 40 * 24
     assert announced_pixels(b'hello') == 0 and MAX_PIXELS >= 10_000 * 10_000
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(pipe := tmp_path / 'a.png')
+    unblock = threading.Timer(5, lambda: pipe.open('wb').close())  # so that this test ends in any case
+    unblock.start()
+    with pytest.raises(ValueError, match='a pipe or a device'):
+        decode(str(pipe))
+    unblock.cancel()

@@ -119,7 +119,7 @@ def _below(folder: str, seen: set[str]) -> list[str]:
         entries = sorted((entry for entry in scan if not is_left_behind(entry.name)), key=lambda entry: entry.name)
     found = []
     for entry in entries:
-        if entry.is_dir():
+        if os.path.isdir(entry.path):  # entry.is_dir() raises on a link that leads to itself
             found += _below(entry.path, seen)
         elif _counts(entry.name):
             found.append(entry.path)
