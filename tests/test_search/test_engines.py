@@ -240,7 +240,20 @@ def test_engines_are_made_by_name_and_settings():
         make_engine('milvus', 8)
     with pytest.raises(ValueError, match='code_bytes=3 is no divisor'):
         make_engine(dict(type='ivfpq', code_bytes=3), 8)
+    with pytest.raises(ValueError, match='flat: part_rows is a whole number, at least 1, not -1'):
+        make_engine(dict(type='flat', part_rows=-1), 8)  # which would have kept no row
+    with pytest.raises(ValueError, match="ivfpq: probes is a whole number, at least 1, not '32'"):
+        make_engine(dict(type='ivfpq', probes='32'), 8)
     assert sorted(ENGINES) == ['flat', 'hnsw', 'ivfpq', 'milvus']
+
+
+@pytest.mark.parametrize('count', [2, 39, 255, 256, 300])
+def test_codes_that_few_rows_cannot_train_are_done_without(count):
+    vectors, ids = clustered(count), np.arange(1, count + 1)
+    engine = IVFPQ(vectors.shape[1], lists=1000, exact_below=0)
+    engine.add(ids, vectors)
+    scores, found = engine.search(vectors[:2], 1)
+    assert found[:, 0].tolist() == [1, 2] and scores.shape == (2, 1)
 
 
 def test_an_engine_takes_the_place_of_another_with_the_same_rows(settings):

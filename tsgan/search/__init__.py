@@ -37,7 +37,7 @@ def make_engine(settings: str | dict, dim: int) -> Engine:
     """
     settings = {'type': settings} if isinstance(settings, str) else dict(settings)
     name = settings.pop('type', None)
-    if name not in ENGINES:
+    if not isinstance(name, str) or name not in ENGINES:
         raise ValueError(f'{name!r} is no search engine: expected one of {", ".join(ENGINES)}.')
     arguments = {key: value for key, value in inspect.signature(ENGINES[name]).parameters.items() if key != 'dim'}
     if unknown := settings.keys() - arguments.keys():
@@ -45,6 +45,11 @@ def make_engine(settings: str | dict, dim: int) -> Engine:
     for key, argument in arguments.items():
         if argument.default is argument.empty and key not in settings:
             raise ValueError(f'{name} needs {key}: expected dict(type={name!r}, {key}=...).')
+    for key, value in settings.items():
+        least = 0 if key == 'exact_below' else 1
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if key != 'uri' and value != arguments[key].default and not is_count:
+            raise ValueError(f'{name}: {key} is a whole number, at least {least}, not {value!r}.')
     return ENGINES[name](dim, **settings)
 
 

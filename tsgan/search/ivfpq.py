@@ -4,6 +4,8 @@ import numpy as np
 
 from .indexed import Indexed
 
+CENTRES = 256  # of each byte of a code: fewer rows cannot train them
+
 
 class IVFPQ(Indexed):
     """Codes of a few bytes a row, in lists by the nearest of many centres: little memory at any size.
@@ -31,7 +33,7 @@ class IVFPQ(Indexed):
         refine: int = 20,
         exact_below: int = 10_000,
     ) -> None:
-        super().__init__(dim, exact_below)
+        super().__init__(dim, max(exact_below, CENTRES - 1))
         if code_bytes is not None and (code_bytes < 1 or dim % code_bytes):
             raise ValueError(f'code_bytes={code_bytes} is no divisor of the {dim} numbers of a feature.')
         self.lists, self.probes, self.refine = lists, probes, refine
@@ -41,7 +43,7 @@ class IVFPQ(Indexed):
         )
 
     def make_index(self, ids: np.ndarray) -> object:
-        lists = self.lists or max(1, min(int(2 * len(ids) ** 0.5), len(ids) // 40))
+        lists = min(self.lists or max(1, min(int(2 * len(ids) ** 0.5), len(ids) // 40)), len(ids))
         index = self.faiss.index_factory(
             self.dim, f'IVF{lists},PQ{self.code_bytes}x8np', self.faiss.METRIC_INNER_PRODUCT
         )

@@ -29,6 +29,8 @@ class Milvus:
 
     def __init__(self, dim: int, uri: str) -> None:
         self.dim = dim
+        if not isinstance(uri, str):
+            raise ValueError(f'{uri!r} is no place of Milvus: expected http://host:19530, or a file FILE.db.')
         self.uri = uri if '://' in uri else os.path.abspath(uri)
         if '://' not in uri and not uri.endswith('.db'):
             raise ValueError(f'{uri!r} is no place of Milvus: expected http://host:19530, or a file FILE.db.')
