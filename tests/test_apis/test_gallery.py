@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import cv2
@@ -307,6 +307,8 @@ def test_a_time_is_seconds_a_datetime_or_iso_8601():
     assert gallery.search(unit(1), 10, time=('2026-11-26T12:00:01', None)) == [[]]
     assert len(gallery.search(unit(1), 10, time=(None, None))[0]) == 5, 'of the sixth, no time is known'
     assert gallery.row('#2')['time'] == '2026-11-26T12:00:00+00:00'
+    for bounds in [(date(2026, 11, 26), None), (np.datetime64('2026-11-26T12:00:00'), np.int64(noon.timestamp()))]:
+        assert len(gallery.search(unit(1), 10, time=bounds)[0]) == 5
 
 
 def test_filters_follow_what_changes():
@@ -393,13 +395,49 @@ def test_what_is_told_of_images_counts_for_more_than_their_folders(photos, metad
         ('{"path"', 'told, line 1 is no JSON'),
         ('path,score\nphotos/ann/0.png,1\n', 'score is what a search gives'),
         ('path,modality\nphotos/ann/0.png,uv\n', "modality is 'rgb' or 'ir', not 'uv'"),
-        ('path,time\nphotos/ann/0.png,noon\n', "'noon' is no time"),
+        ('path,time\nphotos/ann/0.png,noon\n', "told, line 2: 'noon' is no time"),
+        (f'path,a\nphotos/ann/0.png,{"x" * 200_000}\n', 'told, line 2: field larger than'),
+        ('{"a":' + '[' * 100_000, 'told, line 1 is no JSON'),
+        ('{"path": "photos/ann/0.png", "a": "\\ud800"}', 'told, line 1: a is text, and .* half a letter'),
     ],
 )
 def test_what_is_told_wrongly_is_refused(photos, metadata, said):
     Path('told').write_text(metadata)
     with pytest.raises(ValueError, match=said):
         Gallery.build(PixelFeatures(), 'photos', metadata='told')
+
+
+def test_what_is_told_is_checked_before_images_are_looked_at(photos):
+    reid = PixelFeatures()
+    with pytest.raises(ValueError, match="9.png: 'noon' is no time"):
+        Gallery.build(reid, 'photos', metadata={'photos/ann/0.png': {}, 'photos/cy/9.png': {'time': 'noon'}})
+    assert not reid.computed
+
+
+def test_a_line_of_json_ends_where_the_line_does(photos):
+    Path('told').write_text('{"path": "photos/ann/0.png", "note": "a\u2028b"}\r\n', encoding='utf-8')
+    gallery = Gallery.build(PixelFeatures(), 'photos', metadata='told')
+    assert gallery.row('photos/ann/0.png')['note'] == 'a\u2028b'
+
+
+def test_files_that_go_while_a_gallery_is_built_stop_nothing_and_are_gone_from_the_next(photos):
+    class Forgetful(PixelFeatures):
+        def iter_features(self, inputs, batch_size):
+            for rows, feats in super().iter_features(inputs, batch_size):
+                Path('photos/ann/1.png').unlink(missing_ok=True)
+                yield rows, feats
+
+    assert len(Gallery.build(Forgetful(), 'photos', out='x.gallery')) == 12
+    assert len(Gallery.build(PixelFeatures(), 'photos', out='x.gallery')) == 11
+
+
+def test_a_link_whose_file_has_gone_is_left_out(photos):
+    shutil.move('photos/ann/1.png', 'elsewhere.png')
+    Path('photos/ann/1.png').symlink_to(Path('elsewhere.png').absolute())
+    assert len(Gallery.build(PixelFeatures(), 'photos', out='x.gallery')) == 12
+    os.remove('elsewhere.png')
+    gallery = Gallery.build(PixelFeatures(), 'photos', out='x.gallery')
+    assert 'photos/ann/1.png' not in {row['key'] for row in gallery.rows()} and len(gallery) == 11
 
 
 def test_an_interrupted_building_goes_on(photos):
@@ -637,6 +675,11 @@ def damage(folder, kind, how):
         ('gallery.json', lambda content: {**content, 'dim': '12'}, "gallery.json is damaged: it has no 'dim'"),
         ('gallery.json', lambda content: {**content, 'count': 31}, 'damaged: 30 rows, 30 vectors, not 31'),
         ('gallery.json', lambda content: {**content, 'dim': 13}, r'holds float32 \(30, 12\), where 13 numbers'),
+        ('gallery.json', lambda content: {**content, 'dim': 0}, 'gallery.json is damaged: its dim is 0'),
+        ('gallery.json', lambda content: {**content, 'state': {}}, "gallery.json is damaged: KeyError: 'parts'"),
+        ('gallery.json', lambda content: {**content, 'state': {'parts': [5]}}, 'gallery.json is damaged: TypeError'),
+        ('gallery.json', lambda content: {**content, 'engine': {'type': []}}, '.. is no search engine'),
+        ('.ids.npy', b'\x93NUMPY\x01\x00\x0a\x00{"a": ((((', '.ids.npy is damaged'),
         ('.sqlite', 'gone', 'is damaged: rows-.* is missing'),
         ('.sqlite', 'short', 'damaged'),
         ('.sqlite', b'no database at all' * 100, 'damaged, or no rows of a gallery'),
@@ -726,6 +769,8 @@ def test_names_of_any_letters_are_kept(tmp_path):
         (lambda g: g.remove(['k1', 'none']), "no row has the key 'none'"),
         (lambda g: g.remove(), 'remove which rows'),
         (lambda g: g.save(), 'where to'),
+        (lambda g: g.search(unit(0), pool='best'), 'no query was given'),
+        (lambda g: g.search(unit(0), pool='mean'), 'no query was given'),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(call, said):

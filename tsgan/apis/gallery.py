@@ -20,6 +20,7 @@ from tsgan.search.files import LIST, is_in, new_name, read_list, write_list, wri
 from tsgan.search.metadata import columns_of, read_metadata, values_of
 from tsgan.search.rows import COLUMNS, TEXTS, seconds
 
+GONE = (-1, -1)  # size and time of a file that is not there any more
 SAVE_SECONDS = 30  # between two savings while a gallery is built; longer, where saving takes long
 
 
@@ -180,7 +181,7 @@ class Gallery:
         for image in images:
             path = image.row.path
             found = self._rows.of_path(self._stored(path))
-            if found is None or found[1:] != file_state(path):
+            if found is None or found[1:] != file_state(path) or found[1:] == GONE:
                 todo.append(image)
                 stale += [] if found is None else [found[0]]
                 continue
@@ -309,14 +310,16 @@ class Gallery:
     def _open(cls, folder: Path) -> 'Gallery':
         for again in (True, True, False):
             content = read_list(folder)
-            gallery = cls(content['model'], content['fingerprint'], content['dim'], content['engine'])
             try:
+                gallery = cls(content['model'], content['fingerprint'], content['dim'], content['engine'])
                 gallery._engine.load(folder, content['state'])
                 gallery._rows = Rows(folder / Path(content['rows']).name)
             except FileNotFoundError as error:
                 if again and read_list(folder)['revision'] != content['revision']:
                     continue  # somebody has saved it in between
                 raise ValueError(f'{folder} is damaged: {Path(error.filename).name} is missing.') from error
+            except (KeyError, TypeError, AttributeError) as error:  # of another kind than what save() writes
+                raise ValueError(f'{folder / LIST} is damaged: {type(error).__name__}: {error}.') from error
             break
         counts = len(gallery._rows), len(gallery._engine)
         if set(counts) != {content['count']}:
@@ -547,6 +550,8 @@ class Gallery:
         if pool not in (None, 'mean', 'best'):
             raise ValueError(f"pool is None, 'mean' or 'best', not {pool!r}.")
         queries = self._checked(np.atleast_2d(feats))
+        if pool and not len(queries):
+            raise ValueError('no query was given, and pool makes one list of several: expected one at least.')
         if pool == 'mean':
             queries = self._checked(queries.astype(np.float64).mean(axis=0, keepdims=True))
         with self._busy:
@@ -743,10 +748,13 @@ def kept_place(folder: Path, fingerprint: str, cache: str | Path | None = None) 
 
 
 def file_state(path: str | None) -> tuple[int | None, int | None]:
-    """Size, and time of the last change in ns; None of no file."""
+    """Size, and time of the last change in ns; None of no file, -1 of one that has gone meanwhile."""
     if path is None:
         return None, None
-    state = os.stat(path)
+    try:
+        state = os.stat(path)
+    except OSError:
+        return GONE
     return state.st_size, state.st_mtime_ns
 
 

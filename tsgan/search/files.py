@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -83,6 +84,8 @@ def read_list(folder: Path) -> dict:
     for name, kind in expected.items():
         if not isinstance(content.get(name), kind):
             raise ValueError(f'{file} is damaged: it has no {name!r}.')
+    if content['dim'] < 1:
+        raise ValueError(f'{file} is damaged: its dim is {content["dim"]}, expected at least 1.')
     return content
 
 
@@ -121,5 +124,5 @@ def open_array(file: Path, mapped: bool = False) -> np.ndarray:
     """
     try:
         return np.load(file, mmap_mode='r' if mapped else None, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TokenError) as error:
         raise ValueError(f'{file} is damaged: {error}.') from error

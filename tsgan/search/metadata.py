@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .rows import TEXTS, check_field, seconds
+from .rows import TEXTS, check_field, encoded, seconds
 
 MODALITIES = ('rgb', 'ir')
 EXPECTED = 'CSV with a header, or one JSON object a line, with a column `path`'
@@ -29,7 +29,7 @@ def read_metadata(source: Mapping[str, Mapping] | str | Path) -> dict[str, dict]
         ValueError: When it is malformed, or tells of an image twice.
     """
     if isinstance(source, Mapping):
-        return {os.path.abspath(path): dict(fields) for path, fields in source.items()}
+        return {os.path.abspath(path): checked(fields, path) for path, fields in source.items()}
     from tsgan.datasets.files import read_text
 
     file, told = Path(source), {}
@@ -41,30 +41,43 @@ def read_metadata(source: Mapping[str, Mapping] | str | Path) -> dict[str, dict]
         path = os.path.abspath(file.parent / path)
         if path in told:
             raise ValueError(f'{file}, line {line}: {path} is there twice.')
-        told[path] = fields
+        told[path] = checked(fields, f'{file}, line {line}')
     return told
 
 
+def checked(fields: object, where: object) -> dict:
+    """Fields that can be kept: before images are looked at, which may take hours. Raises ValueError on others."""
+    if not isinstance(fields, Mapping):
+        raise ValueError(f'{where}: {fields!r} are no fields; expected name -> value.')
+    try:
+        columns_of(fields)
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from error
+    return dict(fields)
+
+
 def read_csv(file: Path, text: str) -> list[tuple[int, dict]]:
-    reader = csv.DictReader(io.StringIO(text), restkey=None)
+    reader, rows = csv.DictReader(io.StringIO(text), restkey=None), []
     if 'path' not in (reader.fieldnames or ()):
         raise ValueError(f'{file} has no column `path`, but {", ".join(reader.fieldnames or ())}: expected {EXPECTED}.')
-    rows = []
-    for fields in reader:
-        if None in fields:
-            raise ValueError(f'{file}, line {reader.line_num}: more fields than the header has.')
-        rows.append((reader.line_num, {name: value for name, value in fields.items() if value}))
+    try:
+        for fields in reader:
+            if None in fields:
+                raise ValueError(f'{file}, line {reader.line_num}: more fields than the header has.')
+            rows.append((reader.line_num, {name: value for name, value in fields.items() if value}))
+    except csv.Error as error:
+        raise ValueError(f'{file}, line {reader.reader.line_num}: {error}; expected {EXPECTED}.') from error
     return rows
 
 
 def read_json_lines(file: Path, text: str) -> list[tuple[int, dict]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split('\n'), start=1):
         if not line.strip():
             continue
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{file}, line {number} is no JSON: {error}.') from error
         if not isinstance(fields, dict):
             raise ValueError(f'{file}, line {number} is no JSON object: expected {EXPECTED}.')
@@ -100,7 +113,7 @@ def text_of(name: str, value: object) -> str | None:
         return None
     if isinstance(value, (bool, float)) or not isinstance(value, (str, int, np.integer, os.PathLike)):
         raise ValueError(f'{name} is text, not {value!r}.')
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    return whole(name, os.fspath(value) if isinstance(value, os.PathLike) else str(value))
 
 
 def plain(name: str, value: object) -> str | int | float | bool | None:
@@ -111,7 +124,16 @@ def plain(name: str, value: object) -> str | int | float | bool | None:
         value = value.isoformat()
     if isinstance(value, float) and not math.isfinite(value) or not isinstance(value, (str, int, float, type(None))):
         raise ValueError(f'{name} is text, a number, True or False, not {value!r}.')
-    return value
+    return whole(name, value) if isinstance(value, str) else value
+
+
+def whole(name: str, text: str) -> str:
+    """A text that can be written. Raises ValueError on one with halves of letters, as JSON allows them."""
+    try:
+        encoded(text)
+    except UnicodeEncodeError:
+        raise ValueError(f'{name} is text, and {text!r} has half a letter in it.') from None
+    return text
 
 
 def values_of(name: str, values: object) -> list:

@@ -6,7 +6,7 @@ import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from itertools import chain
 from pathlib import Path
 
@@ -260,6 +260,10 @@ def seconds(time: object) -> float:
                 time = float(time)
             except ValueError:
                 time = datetime.fromisoformat(time.strip().replace('Z', '+00:00'))
+        if isinstance(time, np.generic):
+            time = time.item()
+        if isinstance(time, date) and not isinstance(time, datetime):
+            time = datetime(time.year, time.month, time.day)
         if isinstance(time, datetime):
             time = (time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp()
         if isinstance(time, (int, float)) and not isinstance(time, bool) and math.isfinite(time):
