@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--batch-size', type=int, default=64, help='images at a time; default: %(default)s')
     parser.add_argument('--device', help='such as cpu or cuda:1; default: a GPU where there is one')
-    parser.add_argument('--out', required=True, metavar='FEATURES.npz', help='the file to write')
+    parser.add_argument('--out', required=True, type=out_file, metavar='FEATURES.npz', help='the file to write')
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',

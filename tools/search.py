@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 
 HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
 
@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
         '--engine', choices=['flat', 'hnsw', 'ivfpq'], help='flat is exact; default: as the gallery has it, else flat'
     )
     parser.add_argument('--show-dir', metavar='DIR', help='folder for a picture of each query with its hits')
-    parser.add_argument('--json', metavar='OUT.json', help='where to write the hits too')
+    parser.add_argument('--json', type=out_file, metavar='OUT.json', help='where to write the hits too')
     parser.add_argument(
         '--cache', metavar='DIR', help='where to keep the gallery of a folder of images; default: beside the folder'
     )
@@ -54,15 +54,21 @@ def main() -> None:
     args = parse_args()
     # torch is imported where it is needed: not to say what is wrong with an argument, nor for an ONNX file
     from tsgan.apis import Gallery, ReIDInferencer
-    from tsgan.datasets.loose_images import LooseImage
+    from tsgan.apis.gallery import check_count
+    from tsgan.datasets.loose_images import LooseImage, find_images
 
     if args.trust_checkpoint:
         from tsgan.checkpoints import trust_files
 
         trust_files()
+    # what is wrong with the arguments is said before a gallery is made, which may take hours
+    queries = find_images(args.queries)
+    check_count('topk', args.topk)
+    if args.show_dir:
+        Path(args.show_dir).mkdir(parents=True, exist_ok=True)
     reid = ReIDInferencer(args.model, args.weights, args.device)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
-    feats, rows = reid.extract(args.queries, args.batch_size), reid.rows
+    feats, rows = reid.extract(queries, args.batch_size), reid.rows
     lists = gallery.search(
         feats,
         args.topk,

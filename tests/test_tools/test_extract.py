@@ -78,6 +78,7 @@ def test_what_is_not_known_is_minus_one_or_nothing(trained, workshop, tmp_path):
             'error: text.png cannot be read as weights',
         ),
         (['text.png', '--out', 'text.png/a.npz'], 'error: '),
+        (['text.png', '--out', 'empty'], 'error: empty is a folder: expected the name of a file to write.'),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(tmp_path, arguments, said):

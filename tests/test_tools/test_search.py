@@ -121,6 +121,16 @@ def test_options_are_those_of_a_gallery(search, loose):
 
 
 @pytest.mark.parametrize(
+    'arguments',
+    [['dark', '--topk', '0'], ['nothing.png'], ['dark', '--json', 'day'], ['dark', '--show-dir', 'day/0.png']],
+)
+def test_arguments_are_refused_before_a_gallery_is_made(search, loose, arguments):
+    code, out, err = search(*arguments, '--gallery', 'day')
+    assert code == 2 and err.startswith('error: ') and not out
+    assert Pixels.images == 0 and not list(Path().glob('*.gallery')) and not list(Path().glob('*.unfinished'))
+
+
+@pytest.mark.parametrize(
     ('arguments', 'said'),
     [
         (['dark', '--gallery', 'nothing'], 'error: nothing is no folder: expected a gallery, or a folder of images.'),
