@@ -32,7 +32,8 @@ def test_the_card_is_about_this_file(card):
     content = open_checkpoint(file)
     assert sum(t.numel() for t in weights_of(content).values()) == card['values']
     assert len(content['meta']['trained_identities']) == card['trained_identities'] == 1800
-    assert (ROOT / card['config']).is_file() and card['licence'] and 'real' in card['limits']
+    assert (ROOT / card['config']).is_file() and card['licence'] and 'No real camera' in card['limits']
+    assert '"/' not in json.dumps(card), 'a path of the machine that made it'
 
 
 def test_nobody_of_the_people_that_results_stand_on_is_among_those_of_its_training():

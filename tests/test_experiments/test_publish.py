@@ -34,7 +34,7 @@ def checkpoint(state, tmp_path):
 @pytest.fixture
 def results(tmp_path):
     row = dict.fromkeys(['R1', 'R5', 'R10', 'R20', 'mAP', 'mINP'], 12.3456) | dict(num_trials=10)
-    about = dict(protocol='SYSUMM01Protocol', checkpoint='elsewhere/epoch_3.pth')
+    about = dict(protocol='SYSUMM01Protocol', checkpoint='elsewhere/epoch_3.pth', config='/home/somebody/configs/a.py')
     file = tmp_path / 'results.json'
     file.write_text(json.dumps({'all_single': row, 'about': about}))
     return file

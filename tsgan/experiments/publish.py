@@ -114,7 +114,11 @@ def in_half(weights: dict[str, Tensor], file: str) -> dict[str, Tensor]:
 
 
 def read_numbers(results: str | Path, checkpoint: str) -> dict:
-    """Of a test's JSON: ``numbers``, by setting, and what ``test`` they are of."""
+    """Of a test's JSON: ``numbers``, by setting, and what ``test`` they are of.
+
+    Raises:
+        ValueError: When it is none, or is about another checkpoint.
+    """
     try:
         settings = json.loads(Path(results).read_text(encoding='utf-8'))
         about = settings.pop('about')
@@ -122,6 +126,7 @@ def read_numbers(results: str | Path, checkpoint: str) -> dict:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'{results} is no result of tools/test.py: expected its JSON.') from error
     tested = Path(about.pop('checkpoint', '')).name
+    about.pop('config', None)  # the card's own says it; this one is a path of the machine that tested
     if tested != Path(checkpoint).name:
         raise ValueError(f'{results} is about {tested or "no checkpoint"}, and the weights are those of {checkpoint}.')
     return dict(numbers=numbers, test=about)
