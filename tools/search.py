@@ -6,11 +6,10 @@ beside it. Neither needs identities or cameras: a folder of infrared pictures ca
 
 import argparse
 import json
-import os
 import sys
-from pathlib import Path
 
 from tsgan.command_line import out_file, run
+from tsgan.whole_files import write_whole
 
 HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
 
@@ -110,10 +109,7 @@ def shown(hit: dict) -> str:
 def write_hits(file: str, found: list[tuple[str | list[str], list[dict]]]) -> None:
     """``[{"query": path, "hits": [{"path": ..., "score": ...}]}]``; of queries that were pooled, a list of paths."""
     content = [{'query': query, 'hits': [{name: hit[name] for name in HIT} for hit in hits]} for query, hits in found]
-    unfinished = Path(f'{file}.unfinished')
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.write_text(json.dumps(content, indent=1) + '\n')
-    os.replace(unfinished, file)
+    write_whole(file, json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

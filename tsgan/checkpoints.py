@@ -6,7 +6,6 @@ MMEngine opens its files here too: :func:`open_checkpoint` is registered with it
 import ast
 import hashlib
 import json
-import os
 import re
 import warnings
 import zipfile
@@ -27,6 +26,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from tsgan.file_kinds import kind_by_beginning
 from tsgan.places import PACKAGE
+from tsgan.whole_files import write_whole
 
 EXPECTED = 'expected safetensors, or what torch.save writes of tensors by name, bare or in a `state_dict`'
 WEIGHTS = PACKAGE / 'weights'  # that come with the package
@@ -167,15 +167,10 @@ def save_weights(file: str | Path, weights: Mapping[str, Tensor], meta: dict) ->
         weights (Mapping[str, Tensor]): The tensors by name.
         meta (dict): What :func:`meta_of` is to give back, JSON; ``sha256`` of the tensors comes to it.
     """
-    path = Path(file)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     text = json.dumps({**meta, 'sha256': fingerprint(tensors)}, ensure_ascii=False)
-    unfinished = path.with_name(f'{path.name}.unfinished')
-    with unfinished.open('wb') as opened:  # safetensors' own writer would leave it to its owner alone
-        opened.write(save(tensors, metadata={'format': 'pt', 'meta': text}))
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(unfinished, path)
+    # safetensors' own writer would leave it to its owner alone
+    write_whole(file, save(tensors, metadata={'format': 'pt', 'meta': text}))
 
 
 def fingerprint(weights: Mapping[str, Tensor]) -> str:

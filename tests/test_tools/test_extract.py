@@ -42,7 +42,7 @@ def test_features_are_those_that_a_test_of_the_same_images_writes(trained, works
         for key in ('pids', 'camids'):
             assert found[key][rows].tolist() == tested[f'{side}_{key}'].tolist()
         assert set(found['modalities'][rows]) == {'ir' if side == 'query' else 'rgb'}
-    assert found['identities'][0] == '0001' and not list(workshop.glob('new/*.part'))
+    assert found['identities'][0] == '0001' and not list(workshop.glob('new/*.unfinished'))
     assert f'{len(found["feats"])} features of length 128 in new/all.npz' in said.text
     reid = ReIDInferencer(config, work_dir, 'cpu')
     assert (found['model'], found['fingerprint']) == (str(config), reid.fingerprint)

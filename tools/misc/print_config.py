@@ -7,7 +7,7 @@ import argparse
 
 from tsgan.command_line import run
 from tsgan.experiments import add_cfg_options, load_config
-from tsgan.visualization.files import write
+from tsgan.whole_files import write_whole
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,7 +25,7 @@ def main() -> None:
         raise ValueError(f'{args.out}: expected a name that ends with .py, as that of a config.')
     text = load_config(args.config, args.work_dir, args.cfg_options).pretty_text
     if args.out:
-        write(args.out, text.encode())
+        write_whole(args.out, text)
     else:
         print(text)
 

@@ -6,9 +6,7 @@
 import copy
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +18,7 @@ from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.progress import progress
 from tsgan.extras import need
 from tsgan.version import __version__
+from tsgan.whole_files import whole_file
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -311,21 +310,6 @@ def quantize_onnx(file: str | Path, out: str | Path, images: str | Path | None =
         onnx.save(graph, unfinished)
         quantised = OnnxNetwork(unfinished)
         return float(np.mean([(network(*batch) * quantised(*batch)).sum(axis=1).mean() for batch in fed]))
-
-
-@contextmanager
-def whole_file(out: str | Path) -> Iterator[Path]:
-    """A temporary file that takes the place of ``out`` at the end, unless something goes wrong."""
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = out.with_name(f'{out.name}.unfinished')
-    try:
-        yield unfinished
-        with unfinished.open('rb+') as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, out)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 class Feeds:

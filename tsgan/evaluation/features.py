@@ -1,6 +1,5 @@
 """The one table that evaluation reads: a feature and its labels for every test image."""
 
-import os
 import re
 import zlib
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from tsgan.file_kinds import kind_by_beginning
+from tsgan.whole_files import whole_file
 
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
 REQUIRED, OPTIONAL = ('feats', 'pids', 'camids'), ('frames', 'paths')
@@ -251,13 +251,9 @@ def _texts(column: list[str | None]) -> np.ndarray:
 
 
 def _write(path: str, arrays: dict[str, np.ndarray]) -> None:
-    """As NPZ, whole or not at all."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(f'{path}.part', 'wb') as file:
+    """As NPZ."""
+    with whole_file(path) as unfinished, unfinished.open('wb') as file:  # by a name, savez would write to NAME.npz
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f'{path}.part', path)
 
 
 def _below(root: str, file: str) -> str:

@@ -1,7 +1,8 @@
 """Results as people read them and as programs do."""
 
 import json
-import os
+
+from tsgan.whole_files import write_whole
 
 from .ranking import METRIC_NAMES
 
@@ -28,8 +29,4 @@ def results_table(results: dict[str, dict]) -> str:
 
 def write_results(path: str, results: dict[str, dict], **about: object) -> None:
     """Writes results by setting as JSON, and beside them under `about` what more is to be said of them."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    text = json.dumps({**results, 'about': about} if about else results, indent=2)
-    with open(f'{path}.part', 'w') as file:
-        file.write(f'{text}\n')
-    os.replace(f'{path}.part', path)  # an interruption leaves no half of a file
+    write_whole(path, json.dumps({**results, 'about': about} if about else results, indent=2) + '\n')

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from tsgan.checkpoints import config_of, find_checkpoint, meta_of, open_checkpoint, save_weights, weights_of
 from tsgan.evaluation import METRIC_NAMES
+from tsgan.whole_files import write_whole
 
 KEPT = ('reid.', 'generators.')  # what tests and translations need
 LICENCE = 'Apache-2.0'
@@ -71,7 +71,6 @@ def publish(
     kept = {key: meta[key] for key in ('cfg', 'epoch', 'iter', 'seed', 'trained_identities') if key in meta}
     if value_range := (meta.get('dataset_meta') or {}).get('value_range'):
         kept['dataset_meta'] = dict(value_range=value_range)
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_weights(out, weights, kept)
     card = dict(
         name=out.stem,
@@ -89,7 +88,7 @@ def publish(
         limits=limits,
         sha256=hashlib.sha256(out.read_bytes()).hexdigest(),
     )
-    write_json(out.with_suffix('.json'), card)
+    write_whole(out.with_suffix('.json'), json.dumps(card, indent=2, ensure_ascii=False) + '\n')
     return card
 
 
@@ -130,12 +129,3 @@ def read_numbers(results: str | Path, checkpoint: str) -> dict:
     if tested != Path(checkpoint).name:
         raise ValueError(f'{results} is about {tested or "no checkpoint"}, and the weights are those of {checkpoint}.')
     return dict(numbers=numbers, test=about)
-
-
-def write_json(file: Path, content: dict) -> None:
-    unfinished = file.with_name(f'{file.name}.unfinished')
-    with unfinished.open('w', encoding='utf-8') as opened:
-        opened.write(json.dumps(content, indent=2, ensure_ascii=False) + '\n')
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(unfinished, file)

@@ -12,6 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from tsgan.file_kinds import kind_by_beginning
+from tsgan.whole_files import write_whole
 
 KIND, VERSION = 'tsgan gallery', 1
 LIST, LOCK = 'gallery.json', '.lock'
@@ -96,12 +97,8 @@ def seems_file(path: Path) -> str:
 
 def write_list(folder: Path, content: dict) -> None:
     """From here on, the gallery is this; files that it no longer has are taken away."""
-    unfinished = folder / f'{LIST}.unfinished'
-    with unfinished.open('w', encoding='utf-8') as file:
-        json.dump({'kind': KIND, 'version': VERSION, **content}, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, folder / LIST)
+    text = json.dumps({'kind': KIND, 'version': VERSION, **content}, ensure_ascii=False, indent=1)
+    write_whole(folder / LIST, text)
     keep = {LIST, LOCK, content['rows'], *content['files']}
     for path in folder.iterdir():
         if ours(path) and path.name not in keep:

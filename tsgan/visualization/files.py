@@ -1,30 +1,19 @@
-"""Writes what was drawn: a file of its name is always a whole one."""
+"""Writes what was drawn, as the kind of picture that the file's name says."""
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from tsgan.whole_files import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURES = ('.jpg', '.jpeg', '.png')
 FIGURES = ('.png', '.svg', '.pdf', '.jpg')
-
-
-def write(file: str | Path, content: bytes) -> None:
-    """Write a file, and the folders that it lies in, at one stroke."""
-    path = Path(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.unfinished')
-    with unfinished.open('wb') as written:
-        written.write(content)
-        written.flush()
-        os.fsync(written.fileno())
-    os.replace(unfinished, path)
 
 
 def encode(image: np.ndarray, suffix: str, quality: int = 92) -> bytes:
@@ -47,11 +36,11 @@ def check_suffix(file: str | Path, kinds: tuple[str, ...] = PICTURES) -> str:
 
 def save_picture(file: str | Path, image: np.ndarray) -> None:
     """Write an image, RGB, uint8, (h, w, 3)."""
-    write(file, encode(image, check_suffix(file)))
+    write_whole(file, encode(image, check_suffix(file)))
 
 
 def save_figure(file: str | Path, figure: 'Figure') -> None:
     """Write a figure of Matplotlib."""
     suffix, content = check_suffix(file, FIGURES), io.BytesIO()
     figure.savefig(content, format=suffix[1:], dpi=150)
-    write(file, content.getvalue())
+    write_whole(file, content.getvalue())

@@ -12,7 +12,7 @@ import numpy as np
 from tsgan.checkpoints import config_entries
 from tsgan.evaluation import METRIC_NAMES, FeatureTable, described_protocol, evaluate, load_features
 from tsgan.evaluation.progress import progress
-from tsgan.visualization.files import encode, write
+from tsgan.visualization.files import encode
 from tsgan.visualization.page import report_page
 from tsgan.visualization.rankings import (
     RankedList,
@@ -25,6 +25,7 @@ from tsgan.visualization.rankings import (
     rank,
     with_files,
 )
+from tsgan.whole_files import write_whole
 
 THUMBNAIL = (192, 96)  # height and width, at most
 TOLERANCE = 0.05  # percent points, by which two computers may differ
@@ -125,7 +126,7 @@ def write_report(
     report = make_report(results, relocated(about, root), table, setting, queries, topk)
     page = report_page(report, thumbnails(report))
     out = Path(out or Path(work_dir, 'report.html'))
-    write(out, page.encode('utf-8', 'replace'))  # a file's name need not be UTF-8
+    write_whole(out, page.encode('utf-8', 'replace'))  # a file's name need not be UTF-8
     return out
 
 

@@ -1,0 +1,21 @@
+import pytest
+
+from tsgan.whole_files import whole_file, write_whole
+
+
+def test_a_file_is_there_at_the_end_with_its_folders_and_nothing_beside_it(tmp_path):
+    with whole_file(tmp_path / 'a/b.bin') as unfinished:
+        unfinished.write_bytes(b'1')
+        assert not (tmp_path / 'a/b.bin').exists()
+    assert (tmp_path / 'a/b.bin').read_bytes() == b'1'
+    write_whole(tmp_path / 'a/b.bin', 'ä')
+    assert (tmp_path / 'a/b.bin').read_bytes() == b'\xc3\xa4'
+    assert [file.name for file in (tmp_path / 'a').iterdir()] == ['b.bin']
+
+
+def test_what_goes_wrong_leaves_the_old_file_as_it_was(tmp_path):
+    write_whole(tmp_path / 'a', 'old')
+    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / 'a') as unfinished:
+        unfinished.write_text('half of the n')
+        raise KeyboardInterrupt
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [('a', 'old')]
