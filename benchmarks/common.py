@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from tsgan.machine import num_cores
+
 
 def clustered_features(pids: np.ndarray, dim: int, spread: float = 4.0, seed: int = 0) -> np.ndarray:
     """Unit features around one centre a person, (N, dim) float32, made 4,096 rows at a time."""
@@ -38,7 +40,5 @@ def machine() -> str:
     if os.path.exists('/proc/cpuinfo'):
         with open('/proc/cpuinfo') as file:
             model = next((line.split(':')[1].strip() for line in file if line.startswith('model name')), model)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return (
-        f'{model}, {cores} cores; Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}'
-    )
+    versions = f'Python {platform.python_version()}, numpy {np.__version__}, torch {torch.__version__}'
+    return f'{model}, {num_cores()} cores; {versions}'

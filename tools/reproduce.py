@@ -27,10 +27,10 @@ from tsgan.experiments import (
     draw_tables,
     duration,
     estimate,
-    num_cores,
     papers_numbers,
     tables_markdown,
 )
+from tsgan.machine import num_cores
 from tsgan.places import ROOT
 
 

@@ -21,6 +21,7 @@ from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.progress import progress
 from tsgan.images import decode, decode_pillow, in_words, is_deep, to_uint8
+from tsgan.machine import num_cores
 
 try:
     from mmpretrain.apis.base import BaseInferencer
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 LOG = logging.getLogger('tsgan')  # what nobody has set up writes to stderr
+MAX_DECODERS = 16  # threads beyond that wait for Python
 NAMED = 10  # of the images that could not be read
 UNTOLD = ('init_cfg', 'checkpoint', 'trained_by', 'num_classes')  # of a network's config: no say in its features
 
@@ -392,7 +394,7 @@ class ReIDInferencer(BaseInferencer):
         """Images in their order, decoded ahead by threads, at most two batches of them."""
         waiting: deque[tuple[LooseImage, Future]] = deque()
         images = iter(images)
-        pool = ThreadPoolExecutor(num_cores(), 'decoder')
+        pool = ThreadPoolExecutor(min(num_cores(), MAX_DECODERS), 'decoder')
         try:
             while True:
                 waiting.extend(
@@ -477,8 +479,3 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return ' '.join(str(error).split()) if isinstance(error, ValueError) else in_words(error)
-
-
-def num_cores() -> int:
-    """Cores that this process may use, at most 16: decoders beyond that wait for Python."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1, 16)

@@ -1,7 +1,7 @@
 """From configs to trained rows and tables: for people who experiment."""
 
 from .building import parts_named
-from .campaign import Campaign, duration, num_cores
+from .campaign import Campaign, duration
 from .cost import make_run, operations, parameters_that_run, test_size
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
@@ -57,7 +57,6 @@ __all__ = [
     'load_config',
     'make_run',
     'mean_and_std',
-    'num_cores',
     'operations',
     'over_seeds',
     'papers_numbers',

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 
+from tsgan.machine import num_cores
 from tsgan.places import ROOT
 
 from .finished import last_checkpoint
@@ -115,10 +116,6 @@ class Campaign:
             left = (time.time() - self.start) / max(self.made, 1) * (len(self.to_make) - self.made)
             what = f'FAILED, {failed}' if failed else duration(taken) if made else 'there'
             print(f'[{self.done}/{self.total}] seed {seed}, {row}: {what}; ETA {duration(left)}', flush=True)
-
-
-def num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from textwrap import shorten
 from mmengine.config import Config, ConfigDict
 
 from tsgan.checkpoints import trust_files
+from tsgan.machine import num_cores
 from tsgan.places import ROOT
 
 from .arguments import (
@@ -356,8 +357,7 @@ def limit_workers(cfg: Config) -> None:
 
     Augmentation draws from a generator of each worker: another number of them crops and flips otherwise.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    share = max(1, cores // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
+    share = max(1, num_cores() // int(os.environ.get('LOCAL_WORLD_SIZE', 1)))
     for name in LOADERS:
         if cfg.get(name) and cfg[name].get('num_workers'):
             cfg[name].num_workers = min(cfg[name].num_workers, share)

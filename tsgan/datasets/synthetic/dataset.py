@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 from functools import partial
@@ -12,6 +11,8 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from scipy.io import savemat
+
+from tsgan.machine import num_cores
 
 from .people import make_person
 from .render import render_image
@@ -87,7 +88,7 @@ def render_dataset(
         TextColumn('left'),
         TimeRemainingColumn(),
     )
-    workers = workers or os.cpu_count()
+    workers = workers or num_cores()
     # Processes first: the bar draws from a thread of its own, which a forked process would inherit half.
     with multiprocessing.Pool(workers, initializer=_start_worker) as pool, Progress(*columns) as bar:
         task = bar.add_task('', total=frames * sum(len(cams) for _, cams in tasks))
