@@ -26,14 +26,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tsgan.apis import Gallery, ReIDInferencer
-from tsgan.command_line import run
+from tsgan.command_line import MODEL, add_model_arguments, run
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render_image
 from tsgan.extras import need
 from tsgan.images import decode, decode_content, evenly, is_deep, to_uint8
 
 HERE = Path(__file__).resolve().parent
-MODEL = 'tsgan-jd_small_synthetic'
 WHAT_IT_IS = (
     'Drop a picture of a person, infrared or colour: the page ranks the pictures of a gallery by how alike its model '
     'finds them, those of the other modality first of all.'
@@ -545,13 +544,7 @@ def parse_args() -> argparse.Namespace:
         '--gallery', metavar='FOLDER', help='pictures to search, or a gallery of such; default: rendered people'
     )
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
-    parser.add_argument('--model', default=MODEL, metavar='NAME|CONFIG', help=f'default: {MODEL}')
-    parser.add_argument('--weights', metavar='FILE', help='default: those that come with the package')
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
-    )
+    add_model_arguments(parser)
     parser.add_argument('--host', default='127.0.0.1', help='default: 127.0.0.1, this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='default: 7860; 0: any that is free')
     return parser.parse_args()
@@ -565,11 +558,7 @@ def main() -> None:
     bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
-    if args.trust_checkpoint:
-        from tsgan.checkpoints import trust_files
-
-        trust_files()
-    reid = ReIDInferencer(args.model, args.weights)
+    reid = ReIDInferencer(args.model, args.weights, args.device)
     gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []

@@ -7,8 +7,9 @@ beside it. Neither needs identities or cameras: a folder of infrared pictures ca
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from tsgan.command_line import out_file, run
+from tsgan.command_line import add_model_arguments, out_file, run
 from tsgan.whole_files import write_whole
 
 HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
@@ -18,13 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Find the images of a gallery that show who the queries show')
     parser.add_argument('queries', nargs='+', metavar='QUERY', help='folders, files, or patterns such as "a/**/*.jpg"')
     parser.add_argument('--gallery', required=True, metavar='GALLERY|FOLDER', help='what to search')
-    parser.add_argument(
-        '--model', default='tsgan-jd_small_synthetic', help='name, config or ONNX file; default: %(default)s'
-    )
-    parser.add_argument(
-        '--weights', help='checkpoint, its address, or the work dir of a training; default: of the name'
-    )
-    parser.add_argument('--device', help='such as cpu or cuda:1; default: a GPU where there is one')
+    add_model_arguments(parser)
     parser.add_argument('--batch-size', type=int, default=64, help='images at a time; default: %(default)s')
     parser.add_argument('--topk', type=int, default=10, help='hits of each query; default: %(default)s')
     parser.add_argument('--rerank', action='store_true', help='rank anew by k-reciprocal neighbours')
@@ -41,11 +36,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cache', metavar='DIR', help='where to keep the gallery of a folder of images; default: beside the folder'
     )
-    parser.add_argument(
-        '--trust-checkpoint',
-        action='store_true',
-        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
-    )
     return parser.parse_args()
 
 
@@ -56,10 +46,6 @@ def main() -> None:
     from tsgan.apis.gallery import check_count
     from tsgan.datasets.loose_images import LooseImage, find_images
 
-    if args.trust_checkpoint:
-        from tsgan.checkpoints import trust_files
-
-        trust_files()
     # what is wrong with the arguments is said before a gallery is made, which may take hours
     queries = find_images(args.queries)
     check_count('topk', args.topk)

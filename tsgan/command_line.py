@@ -1,20 +1,49 @@
-"""How a command line ends: done, with one sentence on what is wrong with its input, or stopped."""
+"""What command lines share: arguments, and how one ends: done, with a sentence on what is wrong, or stopped."""
 
 import os
 import signal
 import sys
 import traceback
 import warnings
+from argparse import Action, ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
 import tsgan
 
+MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
 STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 
 
 class Stopped(KeyboardInterrupt):
     """A signal to stop has come; ``args[0]`` is its number."""
+
+
+def add_model_arguments(parser: ArgumentParser) -> None:
+    """``model``, ``weights`` and ``device`` of :class:`tsgan.apis.ReIDInferencer`."""
+    parser.add_argument('--model', default=MODEL, help='name, config or ONNX file; default: %(default)s')
+    parser.add_argument(
+        '--weights', help='checkpoint, its address, or the work dir of a training; default: of the name'
+    )
+    parser.add_argument('--device', help='such as cpu or cuda:1; default: a GPU where there is one')
+    add_trust(parser)
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    """Of every command line that opens a checkpoint: its refusal names it."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action=TrustFiles,
+        nargs=0,
+        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
+    )
+
+
+class TrustFiles(Action):
+    def __call__(self, *_: object) -> None:
+        from tsgan.checkpoints import trust_files  # takes torch
+
+        trust_files()
 
 
 def out_file(path: str) -> str:

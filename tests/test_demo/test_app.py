@@ -344,7 +344,7 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'gradio', sys)  # takes seconds to import
     no_model = error(tmp_path, '--port', 0, '--model', 'tsgan-jd_smal')
     assert no_model.startswith('error: no model is called tsgan-jd_smal')
-    monkeypatch.setattr('tsgan.apis.inferencer.ReIDInferencer', lambda model, weights: GreenChannel())
+    monkeypatch.setattr('tsgan.apis.inferencer.ReIDInferencer', lambda *_: GreenChannel())
     (tmp_path / 'empty').mkdir()
     assert error(tmp_path, '--port', 0, '--gallery', 'empty').startswith('error: empty holds no image')
 

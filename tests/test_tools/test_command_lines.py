@@ -166,6 +166,15 @@ def parser_of(script, monkeypatch):
     return parser.value.args[0]
 
 
+@pytest.mark.parametrize('script', SCRIPTS, ids=lambda script: script.name)
+def test_whatever_opens_a_checkpoint_can_be_told_to_trust_it_as_the_refusal_says(script, monkeypatch):
+    if script.name == 'dist_run.py' or script.is_relative_to(REPO / 'benchmarks'):
+        return
+    actions = parser_of(script, monkeypatch)._actions
+    opens = {'checkpoint', 'weights', 'imagenet', 'resume'} & {action.dest for action in actions}
+    assert ('--trust-checkpoint' in [name for action in actions for name in action.option_strings]) == bool(opens)
+
+
 @pytest.fixture
 def shelf(tmp_path):
     """A folder with one of everything that command lines read, by the name of the argument that reads it."""

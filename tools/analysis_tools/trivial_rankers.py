@@ -13,7 +13,7 @@ import torch
 from mmpretrain.models import MobileNetV2
 
 from tsgan.checkpoints import open_checkpoint, prefix_that_fits, weights_of
-from tsgan.command_line import run
+from tsgan.command_line import add_trust, run
 from tsgan.datasets import SYSUMM01, ImageFolderReID
 from tsgan.evaluation import CrossModalityProtocol, FeatureTable, SingleModalityProtocol, SYSUMM01Protocol, evaluate
 from tsgan.images import read_image
@@ -105,6 +105,7 @@ def parse_args():
     parser.add_argument('root', help="data set in SYSU-MM01's layout, or rgb/<identity>/*, ir/<identity>/*")
     parser.add_argument('--seeds', type=int, default=5, help='how many chance rankers')
     parser.add_argument('--imagenet', metavar='FILE', help='weights of a MobileNetV2, to rank by its features too')
+    add_trust(parser)
     return parser.parse_args()
 
 

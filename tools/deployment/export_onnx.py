@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from tsgan.apis.export import OnnxNetwork, export_onnx, measure_networks, quantize_onnx
-from tsgan.command_line import out_file, run
+from tsgan.command_line import add_trust, out_file, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,6 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--measure', metavar='DATA', help="test PyTorch and the files on this data set, by the config's protocol"
     )
+    add_trust(parser)
     args = parser.parse_args()
     if Path(args.out).suffix != '.onnx':
         parser.error(f'--out {args.out}: expected a name that ends with .onnx.')

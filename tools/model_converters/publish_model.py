@@ -7,8 +7,8 @@ the checkpoint's own is.
 
 import argparse
 
-from tsgan.command_line import out_file, run
-from tsgan.experiments import add_trust, publish
+from tsgan.command_line import add_trust, out_file, run
+from tsgan.experiments import publish
 from tsgan.experiments.publish import KEPT, LICENCE, LIMITS
 
 

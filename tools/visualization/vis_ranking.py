@@ -8,7 +8,7 @@ import argparse
 from typing import NamedTuple
 
 from tsgan.checkpoints import find_checkpoint
-from tsgan.command_line import run
+from tsgan.command_line import add_trust, run
 from tsgan.evaluation import FeatureTable, load_features
 from tsgan.evaluation.command_line import PROTOCOLS, add_protocol_arguments, build_protocol
 from tsgan.evaluation.evaluate import EvaluationProtocol
@@ -58,6 +58,7 @@ def parse_args() -> argparse.Namespace:
     add_protocol_arguments(parser, required=False)
     parser.add_argument('--work-dir', help='of a CONFIG: where the log of its test goes; default: as of tools/test.py')
     add_cfg_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from tsgan.apis.hub import find_config, get_model
-from tsgan.command_line import run
+from tsgan.command_line import add_trust, run
 from tsgan.experiments import add_cfg_options, load_config
 from tsgan.images import any_deep, common_range
 from tsgan.registry import DATASETS
@@ -29,6 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', default='translations.jpg', metavar='FILE', help='default: translations.jpg')
     parser.add_argument('--device', help='default: the GPU where there is one')
     add_cfg_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -8,7 +8,6 @@ from .finished import is_tested, last_checkpoint
 from .options import (
     add_cfg_options,
     add_run_arguments,
-    add_trust,
     default_work_dir,
     load_config,
     read_config,
@@ -42,7 +41,6 @@ __all__ = [
     'TABLES',
     'add_cfg_options',
     'add_run_arguments',
-    'add_trust',
     'average_splits',
     'build_runner',
     'check_data',

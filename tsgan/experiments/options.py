@@ -4,7 +4,7 @@ import ast
 import os
 import re
 import sys
-from argparse import Action, ArgumentParser
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from textwrap import shorten
 
 from mmengine.config import Config, ConfigDict
 
-from tsgan.checkpoints import trust_files
+from tsgan.command_line import add_trust
 from tsgan.machine import num_cores
 from tsgan.places import ROOT
 
@@ -41,20 +41,6 @@ def add_run_arguments(parser: ArgumentParser) -> None:
     add_trust(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-
-
-def add_trust(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        '--trust-checkpoint',
-        action=TrustFiles,
-        nargs=0,
-        help='also read files that hold more than weights, and run code of their writer: old ones of your own',
-    )
-
-
-class TrustFiles(Action):
-    def __call__(self, *_: object) -> None:
-        trust_files()
 
 
 def add_cfg_options(parser: ArgumentParser, more: str = '') -> None:
