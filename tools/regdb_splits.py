@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tsgan.command_line import out_file, run
+from tsgan.config_files import read_config
 from tsgan.evaluation import results_table, write_results
 from tsgan.experiments import (
     add_cfg_options,
@@ -21,7 +22,6 @@ from tsgan.experiments import (
     is_tested,
     last_checkpoint,
     load_config,
-    read_config,
     taken_options,
 )
 

@@ -12,7 +12,7 @@ from mmpretrain.apis.model import ModelHub
 
 from tsgan import checkpoints
 from tsgan.apis import get_model, list_models
-from tsgan.apis.hub import configs
+from tsgan.apis.hub import configs, find_config
 from tsgan.checkpoints import save_weights, shipped
 from tsgan.places import ROOT
 from tsgan.structures import unwrapped
@@ -143,6 +143,15 @@ def test_align_gan_is_tested_with_its_generators_and_refused_without(save_model,
     torch.save({n: t for n, t in state.items() if not n.startswith('generators.')}, tmp_path / 'a.pth')
     with pytest.raises(RuntimeError, match='generators'):
         get_model(cfg, tmp_path / 'a.pth')
+
+
+def test_a_config_is_found_and_refused_as_a_training_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config('configs/synthetic/tsgan_jd.py').model.type == 'TSGAN'
+    for text, said in {'model = (': 'cannot be read as a config', 'x = 1': 'is no config of a model'}.items():
+        (tmp_path / 'mine.py').write_text(text)
+        with pytest.raises(ValueError, match=f'^mine.py {said}'):
+            get_model('mine.py')
 
 
 def test_files_that_are_not_there_are_said(tmp_path):

@@ -44,22 +44,22 @@ def find_config(model: 'str | Path | Config') -> 'Config':
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ValueError: When no model has this name; says which ones are near.
+        ValueError: When no model has this name, says which ones are near; when the file is no config of a model.
     """
     from mmengine.config import Config
+
+    from tsgan.config_files import read_config
 
     if isinstance(model, Config):
         return model
     name = os.fspath(model)
     if Path(name).suffix == '.py':
-        if not Path(name).is_file():
-            raise FileNotFoundError(f'no config file at {name}.')
-        return Config.fromfile(name)
+        return read_config(name)
     if name.lower() not in configs():
         near = difflib.get_close_matches(name.lower().replace('_', '-'), configs(), cutoff=0.5)
         meant = f': there is {", ".join(near)}.' if near else ': list_models(None) has the names.'
         raise ValueError(f'no model is called {name}{meant}')
-    return Config.fromfile(configs()[name.lower()])
+    return read_config(configs()[name.lower()])
 
 
 def get_model(

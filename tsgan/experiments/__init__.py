@@ -10,7 +10,6 @@ from .options import (
     add_run_arguments,
     default_work_dir,
     load_config,
-    read_config,
     taken_options,
 )
 from .publish import publish
@@ -59,7 +58,6 @@ __all__ = [
     'over_seeds',
     'papers_numbers',
     'parts_named',
-    'read_config',
     'parameters_that_run',
     'publish',
     'spread',

@@ -8,10 +8,10 @@ from mmengine.config import Config
 from mmengine.registry import build_functions
 from mmengine.runner import loops, runner
 
+from tsgan.config_files import why
 from tsgan.places import PACKAGE
 
 from .arguments import UNTYPED, typed_parts
-from .options import why
 
 LOOP = loops.__file__, 'run'
 

@@ -3,18 +3,15 @@
 import ast
 import os
 import re
-import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from textwrap import shorten
 
 from mmengine.config import Config, ConfigDict
 
 from tsgan.command_line import add_trust
+from tsgan.config_files import read_config
 from tsgan.machine import num_cores
-from tsgan.places import ROOT
 
 from .arguments import (
     LOADERS,
@@ -58,8 +55,7 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
     """Read a config file, put the options over it, and settle where its results go.
 
     Args:
-        path (str): The config file; one that is not there, such as ``configs/tsgan_jd.py`` in a folder of your own, is
-            the package's, which is then said on stderr.
+        path (str): The config file, found as by :func:`tsgan.config_files.read_config`.
         work_dir (str, optional): Folder of log and checkpoints. Defaults to None: the config's own ``work_dir``, else
             ``work_dirs/`` and the path of the config inside the folder ``configs``, and ``split_<number>`` below it
             where the config has a ``split``.
@@ -91,38 +87,6 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
         raise ValueError(f'work_dir={options["work_dir"]}: --work-dir says {work_dir}; give one of them.')
     cfg.work_dir = work_dir or cfg.get('work_dir') or default_work_dir(path, cfg.get('split'))
     return cfg
-
-
-def read_config(path: str | Path) -> Config:
-    """A config as its file says it, found and refused as by :func:`load_config`."""
-    file = Path(path)
-    if not file.is_file():
-        file = ROOT / path if file.parts[:1] == ('configs',) else file
-        if not file.is_file():
-            raise FileNotFoundError(f'no config file at {path}.')
-        note_package_config(path, file)
-    try:
-        cfg = Config.fromfile(file)
-    except Exception as error:  # of any kind: a config is a program
-        raise ValueError(f'{path} cannot be read as a config: {why(error)}') from error
-    if not isinstance(cfg.get('model'), dict):
-        raise ValueError(f'{path} is no config of a model: expected `model = dict(...)` in it, or in one of its bases.')
-    return cfg
-
-
-@cache
-def note_package_config(path: str | Path, file: Path) -> None:
-    """Once, and of several ranks by the first."""
-    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
-        print(f'{path} is not in this folder: taken from the package, {file}', file=sys.stderr)
-
-
-def why(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, SyntaxError):  # MMEngine says it of a copy
-        return f'{error.msg} in line {error.lineno}, {(error.text or "").strip()!r}, of it or of one of its bases.'
-    text = shorten(str(error), 400, placeholder=' ...')
-    return text if ' ' in text else f'{type(error).__name__} {text}'  # a name alone says little
 
 
 def split_options(options: list[str]) -> dict[str, str]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from tsgan.config_files import read_config
 from tsgan.places import ROOT
 
 from .finished import is_tested, last_checkpoint
-from .options import load_config, read_config, taken_options
+from .options import load_config, taken_options
 from .tables import SETTINGS, over_seeds
 
 CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
