@@ -1,3 +1,4 @@
+import ast
 import re
 import subprocess
 import sys
@@ -111,3 +112,30 @@ def test_import_pulls_in_neither_mmengine_nor_torch():
 def test_every_folder_of_modules_is_a_package_and_so_in_the_wheel():
     folders = {file.parent for file in (ROOT / 'tsgan').rglob('*.py') if '.mim' not in file.parts}
     assert [str(folder) for folder in folders if not (folder / '__init__.py').is_file()] == []
+
+
+# What a room may import beside the ground floor; models, datasets, engine, evaluation meet in a config alone
+BELOW = {
+    'visualization': {'evaluation'},  # draws what was measured
+    'search': {'datasets'},  # tables beside images are read as the lists of data sets are
+    'experiments': {'datasets', 'engine', 'evaluation', 'models', 'visualization'},
+    'apis': {'datasets', 'evaluation', 'models', 'search', 'visualization'},
+    '': {'apis'},  # mmpretrain's hub is told of the models
+}
+
+
+def test_a_room_imports_only_rooms_below_it():
+    package = ROOT / 'tsgan'
+    rooms = {folder.name for folder in package.iterdir() if (folder / '__init__.py').is_file()}
+    found = {}
+    for file in package.rglob('*.py'):
+        if '.mim' in file.parts:
+            continue
+        room = file.relative_to(package).parts[0] if file.parent != package else ''
+        nodes = list(ast.walk(ast.parse(file.read_text())))
+        names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+        names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        others = {name.split('.')[1] for name in names if name.startswith('tsgan.')} & rooms - {room}
+        if others - BELOW.get(room, set()):
+            found[str(file)] = others - BELOW.get(room, set())
+    assert found == {} and rooms >= {'apis', 'models', 'search'}
