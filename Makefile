@@ -33,7 +33,9 @@ test-all: test
 	$(PYTEST) -m slow
 	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
 
+# The page, which it names at its end, needs Gradio.
 demo: venv
+	@$(PIP) -q -r requirements/demo.txt
 	$(RUN) tools/demo.py
 
 lint: venv
