@@ -29,7 +29,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--modality', choices=['rgb', 'ir'], help='search images of this modality alone')
     parser.add_argument('--threshold', type=float, help='show hits of this score and above alone')
     parser.add_argument(
-        '--engine', choices=['flat', 'hnsw', 'ivfpq'], help='flat is exact; default: as the gallery has it, else flat'
+        '--engine',
+        choices=['flat', 'hnsw', 'ivfpq'],
+        help='flat is exact, of the others recall is printed; default: as the gallery has it, else flat',
     )
     parser.add_argument('--show-dir', metavar='DIR', help='folder for a picture of each query with its hits')
     parser.add_argument('--json', type=out_file, metavar='OUT.json', help='where to write the hits too')
@@ -64,6 +66,8 @@ def main() -> None:
         rerank=args.rerank,
         threshold=args.threshold,
     )
+    if args.engine not in (None, 'flat'):
+        gallery.recall(args.topk)
     paths = [row.path for row in rows]
     found = [(paths, lists)] if args.pool else list(zip(paths, lists, strict=True))
     sys.stdout.reconfigure(errors='backslashreplace')  # of names that are not UTF-8
