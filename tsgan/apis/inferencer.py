@@ -106,14 +106,17 @@ class TorchNetwork:
         return self.model.data_preprocessor(dict(inputs=bgr))['inputs']
 
     def _fingerprint(self) -> str:
+        from tsgan.checkpoints import fingerprint
+
         parts = ['type', 'data_preprocessor', 'reid_size', *self.model.TESTED]
         about = {part: without(self.cfg.model[part], UNTOLD) for part in parts if part in self.cfg.model}
-        digest = hashlib.sha256(json.dumps([self.size, about], sort_keys=True, default=str).encode())
-        for name, tensor in sorted(tested_state(self.model).items()):
-            if 'classifier' not in name and not name.endswith('num_batches_tracked'):
-                digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        weights = {
+            name: tensor
+            for name, tensor in tested_state(self.model).items()
+            if 'classifier' not in name and not name.endswith('num_batches_tracked')
+        }
+        whole = [self.size, about, fingerprint(weights)]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without(part: object, keys: Iterable[str]) -> object:
@@ -339,10 +342,10 @@ class ReIDInferencer(BaseInferencer):
 
     def visualize(self, queries: list[Decoded], hits: list[list[dict]], show_dir: str | Path) -> None:
         """Draw each query with its hits into a file of its own (paper, Fig. 4)."""
-        from tsgan.visualization import ranked_list
+        from tsgan.visualization.files import save_picture
+        from tsgan.visualization.grids import ranked_list
 
         folder = Path(show_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         in_memory = {f'#{number}': query.image for number, query in enumerate(queries)}  # where they are the gallery
         for number, (query, found) in enumerate(zip(queries, hits, strict=True), 1):
             path, identity, camera, _ = query.row
@@ -353,7 +356,7 @@ class ReIDInferencer(BaseInferencer):
                 [caption(identity, camera)],
                 [[caption(hit['identity'], hit['camera'], f'{hit["score"]:.3f}') for hit in found]],
             )
-            Image.fromarray(picture).save(folder / f'{number:04d}_{Path(path).stem if path else "image"}.png')
+            save_picture(folder / f'{number:04d}_{Path(path).stem if path else "image"}.png', picture)
 
     def postprocess(self, queries: list[Decoded], hits: list[list[dict]]) -> list[dict]:
         """Queries by their path, with their hits."""
