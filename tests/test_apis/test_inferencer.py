@@ -298,6 +298,10 @@ def test_wrong_arguments_are_said(save_model, reid, people):
         reid.extract(people, batch_size=0)
     with pytest.raises(ValueError, match=r'holds its own'):
         ReIDInferencer('model.onnx', file)
+    with pytest.raises(ValueError, match='ONNX files run on the CPU'):
+        ReIDInferencer('model.onnx', device='cuda')
+    with pytest.raises(ValueError, match='no device gpu0: expected cpu'):
+        ReIDInferencer(cfg, file, device='gpu0')
 
 
 def test_an_image_is_translated_where_the_weights_have_generators(make, save_model, people, tmp_path):

@@ -125,6 +125,7 @@ FEATURES, NPZ = 'visualization/vis_ranking', 'features.npz'
         ('visualization/browse_dataset', [CONFIGS / 'tsgan_jd.py', '--batches', '2'], 'batch.jpg is one file'),
         ('visualization/browse_dataset', [CONFIGS / 'tsgan_jd.py'], 'data/synthetic is no folder'),
         ('visualization/vis_translation', ['no-such-model'], 'no model is called no-such-model'),
+        ('visualization/vis_translation', ['no-such-model', '--number', '0'], '--number 0: expected at least 1'),
         ('visualization/vis_translation', ['nothing.py', 'x.pth'], 'no config file at nothing.py'),
         ('analysis_tools/report', ['.', '--queries', '0'], 'expected at least one'),
         ('analysis_tools/report', ['nowhere'], 'test a model there first'),

@@ -6,7 +6,7 @@ disk, without a server or a network: results, distances by camera pair, the hard
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.visualization.report import write_report
 
 
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--queries', type=int, default=50, help='how many of the hardest are shown; default: 50')
     parser.add_argument('--topk', type=int, default=10, help='gallery images of each; default: 10')
-    parser.add_argument('--out', metavar='FILE.html', help='default: report.html in WORK_DIR')
+    parser.add_argument('--out', type=out_file, metavar='FILE.html', help='default: report.html in WORK_DIR')
     return parser.parse_args()
 
 

@@ -5,7 +5,7 @@ Bases are merged, options are put over them and checked. What it prints is a con
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.experiments import add_cfg_options, load_config
 from tsgan.whole_files import write_whole
 
@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Print a config with its bases and options')
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='as of a training')
-    parser.add_argument('--out', metavar='FILE.py', help='where to write it; default: it is printed')
+    parser.add_argument('--out', type=out_file, metavar='FILE.py', help='where to write it; default: it is printed')
     add_cfg_options(parser)
     return parser.parse_args()
 

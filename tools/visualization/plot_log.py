@@ -7,7 +7,7 @@ run. A training that was resumed is one curve.
 import argparse
 from pathlib import Path
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.visualization.curves import plot_curves, read_curves
 from tsgan.visualization.files import FIGURES, check_suffix, save_figure
 
@@ -19,7 +19,9 @@ def parse_args() -> argparse.Namespace:
         '--keys', nargs='+', default=[], metavar='PATTERN', help="which curves, such as 'reid/*'; default: all"
     )
     parser.add_argument('--names', nargs='+', metavar='NAME', help='what to call the runs; default: by their folders')
-    parser.add_argument('--out', default='curves.png', metavar='FILE', help='.png, .svg, .pdf; default: curves.png')
+    parser.add_argument(
+        '--out', type=out_file, default='curves.png', metavar='FILE', help='.png, .svg, .pdf; default: curves.png'
+    )
     return parser.parse_args()
 
 

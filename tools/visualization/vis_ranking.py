@@ -8,7 +8,7 @@ import argparse
 from typing import NamedTuple
 
 from tsgan.checkpoints import find_checkpoint
-from tsgan.command_line import add_trust, run
+from tsgan.command_line import add_trust, out_file, run
 from tsgan.evaluation import FeatureTable, load_features
 from tsgan.evaluation.command_line import PROTOCOLS, add_protocol_arguments, build_protocol
 from tsgan.evaluation.evaluate import EvaluationProtocol
@@ -54,7 +54,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--number', type=int, default=4, help='how many of the hardest or of random ones; default: 4')
     parser.add_argument('--topk', type=int, default=10, help='gallery images of each; default: 10')
     parser.add_argument('--seed', type=int, default=0, help='of the random choice; default: 0')
-    parser.add_argument('--out', default='ranked_list.jpg', metavar='FILE', help='default: ranked_list.jpg')
+    parser.add_argument(
+        '--out', type=out_file, default='ranked_list.jpg', metavar='FILE', help='default: ranked_list.jpg'
+    )
     add_protocol_arguments(parser, required=False)
     parser.add_argument('--work-dir', help='of a CONFIG: where the log of its test goes; default: as of tools/test.py')
     add_cfg_options(parser)

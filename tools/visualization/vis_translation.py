@@ -10,7 +10,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from tsgan.apis.hub import find_config, get_model
-from tsgan.command_line import add_trust, run
+from tsgan.command_line import add_trust, out_file, run
 from tsgan.experiments import add_cfg_options, load_config
 from tsgan.images import any_deep, common_range
 from tsgan.registry import DATASETS
@@ -26,7 +26,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--ir', nargs='+', default=[], metavar='FILE', help='infrared images to translate')
     parser.add_argument('--number', type=int, default=8, help='without files: of how many people; default: 8')
     parser.add_argument('--seed', type=int, default=0, help='without files: of their choice; default: 0')
-    parser.add_argument('--out', default='translations.jpg', metavar='FILE', help='default: translations.jpg')
+    parser.add_argument(
+        '--out', type=out_file, default='translations.jpg', metavar='FILE', help='default: translations.jpg'
+    )
     parser.add_argument('--device', help='default: the GPU where there is one')
     add_cfg_options(parser)
     add_trust(parser)
@@ -42,6 +44,8 @@ def records_of(files: list[str], modality: str) -> list[dict]:
 def main() -> None:
     args = parse_args()
     check_suffix(args.out)
+    if args.number < 1:
+        raise ValueError(f'--number {args.number}: expected at least 1.')
     cfg = load_config(find_config(args.model).filename, cfg_options=args.cfg_options)
     init_default_scope(cfg.default_scope)
     model = get_model(args.model if args.checkpoint is None else cfg, args.checkpoint, args.device)

@@ -6,7 +6,7 @@ or ``tools/extract.py`` writes; of the latter, images of known people.
 
 import argparse
 
-from tsgan.command_line import run
+from tsgan.command_line import out_file, run
 from tsgan.evaluation import holds_image_features, load_features, load_image_features
 from tsgan.visualization.files import FIGURES, check_suffix, save_figure
 from tsgan.visualization.tsne import choose_people, embed, plot_tsne
@@ -18,7 +18,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--identities', type=int, default=12, help='how many people; default: 12')
     parser.add_argument('--perplexity', type=float, default=30, help='about how many neighbours count; default: 30')
     parser.add_argument('--seed', type=int, default=0, help='of the choice of people and of t-SNE; default: 0')
-    parser.add_argument('--out', default='tsne.png', metavar='FILE', help='.png, .svg, .pdf; default: tsne.png')
+    parser.add_argument(
+        '--out', type=out_file, default='tsne.png', metavar='FILE', help='.png, .svg, .pdf; default: tsne.png'
+    )
     return parser.parse_args()
 
 

@@ -82,16 +82,16 @@ def get_model(
     Raises:
         FileNotFoundError: When there are no such weights.
         RuntimeError: When they lack a part of the network that makes features.
-        ValueError: When there is no such model.
+        ValueError: When there is no such model, or no such device.
     """
-    import torch
     from mmengine.registry import DefaultScope
     from mmengine.runner.checkpoint import CheckpointLoader
 
     from tsgan.checkpoints import find_checkpoint, lacking_to_test, meta_of, shipped, weights_of
+    from tsgan.evaluation.rerank import checked_device
     from tsgan.registry import MODELS
 
-    cfg = find_config(model)
+    device, cfg = checked_device(device), find_config(model)
     name = (cfg.filename or 'the config') if isinstance(model, type(cfg)) else os.fspath(model)
     file = shipped(name) if weights is None else find_checkpoint(weights)
     with DefaultScope.overwrite_default_scope('tsgan'):
@@ -111,7 +111,7 @@ def get_model(
     network.load_state_dict(fit, strict=False)
     network.complete = {name for name, child in network.named_children() if complete(name, child.state_dict(), fit)}
     network.weights_meta, network.cfg = meta_of(content), cfg
-    return network.to(device or ('cuda' if torch.cuda.is_available() else 'cpu')).eval()
+    return network.to(device).eval()
 
 
 def complete(child: str, state: 'dict[str, torch.Tensor]', found: 'dict[str, torch.Tensor]') -> bool:

@@ -173,7 +173,7 @@ class ReIDInferencer(BaseInferencer):
             with the package.
         weights (str | Path, optional): A checkpoint, its address, or the work dir of a training. Defaults to None: what
             comes with the package under the model's name.
-        device (str | torch.device, optional): Defaults to None: a GPU where there is one.
+        device (str | torch.device, optional): Defaults to None: a GPU where there is one; an ONNX file runs on the CPU.
         modality (str): 'auto', or 'rgb' or 'ir' of all images. Defaults to 'auto'.
 
     Attributes:
@@ -184,7 +184,7 @@ class ReIDInferencer(BaseInferencer):
     Raises:
         FileNotFoundError: When the weights are not there.
         RuntimeError: When they are those of another network.
-        ValueError: When there is no such model, or its test prepares images in another way.
+        ValueError: When there is no such model or device, or its test prepares images in another way.
     """
 
     def __init__(
@@ -446,6 +446,8 @@ def make_network(model: 'str | Path | Config', weights: str | Path | None, devic
         return TorchNetwork(model, weights, device)
     if weights is not None:
         raise ValueError(f'weights={weights}: {model} holds its own; expected it alone.')
+    if device is not None and str(device) != 'cpu':
+        raise ValueError(f'device={device}: ONNX files run on the CPU here; expected none, or cpu.')
     from tsgan.apis.export import OnnxNetwork
 
     return OnnxNetwork(model)
