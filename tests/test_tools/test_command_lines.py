@@ -20,6 +20,7 @@ from mmengine.registry import build_from_cfg
 from small_options import EPOCH, STUDENT
 
 from tsgan import command_line
+from tsgan.__main__ import COMMANDS
 from tsgan.command_line import out_file
 from tsgan.experiments import parts_named
 from tsgan.registry import MODELS
@@ -173,6 +174,32 @@ def test_whatever_opens_a_checkpoint_can_be_told_to_trust_it_as_the_refusal_says
     actions = parser_of(script, monkeypatch)._actions
     opens = {'checkpoint', 'weights', 'imagenet', 'resume'} & {action.dest for action in actions}
     assert ('--trust-checkpoint' in [name for action in actions for name in action.option_strings]) == bool(opens)
+
+
+def commands_of_docs():
+    """Script and arguments of each command line in the docs, by file and line as written."""
+    found = []
+    for file in [REPO / 'README.md', *sorted(REPO.glob('docs/*.md')), REPO / 'benchmarks/README.md']:
+        text = file.read_text(encoding='utf-8').replace('\\\n', ' ')
+        parts = re.split(r'^```.*\n', text, flags=re.MULTILINE)  # outside and inside of blocks, by turns
+        spans = [span for part in parts[::2] for span in re.findall(r'`([^`\n]+)`', part)]
+        for line in [*'\n'.join(parts[1::2]).splitlines(), *spans]:
+            line = line.split(' #')[0]
+            if match := re.match(
+                r'(?:[A-Z_]+=\S+ )?(?:python ((?:tools|demo|benchmarks)/\S+\.py)|tsgan ([a-z][\w-]*))(.*)', line
+            ):
+                script = REPO / (match[1] or COMMANDS.get(match[2], f'there is no command {match[2]}'))
+                found.append(pytest.param(script, match[3].split(), id=f'{file.name}: {line.strip()}'))
+    return found
+
+
+@pytest.mark.parametrize(('script', 'words'), commands_of_docs())
+def test_command_lines_in_the_docs_are_there_with_their_options(script, words, monkeypatch):
+    assert script.is_file()
+    actions = parser_of(script, monkeypatch)._actions
+    known = {name for action in actions for name in action.option_strings}
+    asked = {word.strip('[]').split('=')[0] for word in words if word.strip('[').startswith('--')}
+    assert asked <= known
 
 
 @pytest.fixture
