@@ -70,6 +70,22 @@ def test_pictures_do_not_depend_on_the_number_of_workers(root, tmp_path):
     assert (tmp_path / 'exp/rand_perm_cam.mat').exists()
 
 
+# (pid, camera, frame) of the default set, seed 1 -> means of 4 x 2 parts of the picture, in gray levels
+DEFAULT_SET = {
+    (1, 1, 1): [[63.4, 43.7], [78.4, 59.5], [78.8, 66.9], [79.0, 82.1]],
+    (205, 3, 7): [[93.5, 67.8], [104.4, 85.7], [103.2, 110.3], [78.8, 50.9]],
+    (396, 6, 12): [[66.0, 41.7], [86.0, 47.8], [58.3, 56.1], [52.9, 34.8]],
+}
+
+
+@pytest.mark.parametrize('image', DEFAULT_SET)
+def test_the_default_set_stays_what_results_stand_on(image):
+    pid, cam, frame = image
+    picture = render_image(identity(1, pid), cam, image_rng(1, cam, pid, frame), seed=1)
+    means = picture.reshape(4, 24, 2, 24, 3).mean(axis=(1, 3, 4))
+    np.testing.assert_allclose(means, DEFAULT_SET[image], atol=0.2)  # CPUs round otherwise, by far less
+
+
 def test_another_seed_gives_other_people_and_places(root, tmp_path):
     render_dataset(tmp_path, **SMALL | {'seed': 8}, workers=1)
     ours, theirs = pictures(root), pictures(tmp_path)
