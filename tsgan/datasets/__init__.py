@@ -1,4 +1,4 @@
-import importlib
+from tsgan.lazy import lazily
 
 _PLACES = {
     'IdentityPairBatchSampler': 'sampler',
@@ -12,13 +12,7 @@ _PLACES = {
     'seed_worker': 'sampler',
 }
 __all__ = list(_PLACES)
-
-
-def __getattr__(name: str) -> object:
-    """Each is imported when it is asked for: to list somebody's images takes neither MMEngine nor torch."""
-    if name not in _PLACES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.{_PLACES[name]}'), name)
+__getattr__ = lazily(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-import importlib
+from tsgan.lazy import lazily
 
 _PLACES = {
     'RankedListHook': 'hooks',
@@ -20,13 +20,7 @@ _PLACES = {
     'write_report': 'report',
 }
 __all__ = list(_PLACES)
-
-
-def __getattr__(name: str) -> object:
-    """Each is imported when it is asked for: to draw pictures takes neither MMEngine nor torch."""
-    if name not in _PLACES:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.{_PLACES[name]}'), name)
+__getattr__ = lazily(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:
