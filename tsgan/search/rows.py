@@ -208,9 +208,6 @@ class Rows:
             os.fsync(opened.fileno())
         self.file = file
 
-    def close(self) -> None:
-        self._db.close()
-
 
 def as_dict(row: Iterable) -> dict:
     row = dict(zip(COLUMNS, row, strict=True))
