@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tsgan.apis import Gallery
+from tsgan.command_line import run
 
 ROWS_A_PERSON, BATCH = 20, 4096
 ENGINES = ('flat', 'hnsw', 'ivfpq')
@@ -132,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -15,6 +15,7 @@ from common import machine, seconds
 
 from tsgan.apis import ReIDInferencer
 from tsgan.apis.hub import find_config
+from tsgan.command_line import run
 from tsgan.datasets.loose_images import find_images
 from tsgan.datasets.synthetic import identity, image_rng, render_image
 from tsgan.registry import MODELS
@@ -72,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from common import machine, seconds
 
+from tsgan.command_line import run
+
 BACKENDS = {
     'PyTorch': 'pytorch',
     'torch.compile': 'compile',
@@ -143,6 +145,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    from tsgan.command_line import run
-
     run(main)

@@ -12,6 +12,7 @@ from common import machine, seconds
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from tsgan.command_line import run
 from tsgan.models.gan import same_index_pairs
 from tsgan.registry import MODELS
 
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

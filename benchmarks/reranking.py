@@ -11,6 +11,7 @@ import time
 import numpy as np
 from common import clustered_features, machine, seconds
 
+from tsgan.command_line import run
 from tsgan.evaluation import FeatureDistances, KReciprocalReranker
 
 NUM_QUERIES = 3803
@@ -103,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

@@ -13,6 +13,7 @@ import time
 import numpy as np
 from common import clustered_features, machine
 
+from tsgan.command_line import run
 from tsgan.evaluation import FeatureDistances, KReciprocalReranker, score_queries
 
 SIZES = (10_000, 20_000, 50_000, 93_820)  # the last: MSMT17
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

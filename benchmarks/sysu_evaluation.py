@@ -15,6 +15,7 @@ import numpy as np
 from common import clustered_features, machine, seconds
 from scipy.io import savemat
 
+from tsgan.command_line import run
 from tsgan.evaluation import METRIC_NAMES, FeatureTable, SYSUMM01Protocol, evaluate
 
 NUM_IDS = 96
@@ -118,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run(main)
