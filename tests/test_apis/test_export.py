@@ -200,6 +200,12 @@ def test_a_file_of_another_kind_is_refused_in_a_sentence(exported, tmp_path):
     onnx.save(graph, tmp_path / 'other.onnx')
     with pytest.raises(ValueError, match='other.onnx does not say how it takes images'):
         OnnxNetwork(tmp_path / 'other.onnx')
+    for about in ('{', '[]', '{"name": "a"}'):
+        graph.metadata_props.add(key='tsgan', value=about)
+        onnx.save(graph, tmp_path / 'other.onnx')
+        with pytest.raises(ValueError, match='other.onnx says in a way unknown here how it takes images'):
+            OnnxNetwork(tmp_path / 'other.onnx')
+        del graph.metadata_props[:]
     with pytest.raises(ValueError, match='is an ONNX file already'):
         export_onnx(exported('tsgan_jd')[0], tmp_path / 'again.onnx')
 

@@ -69,15 +69,20 @@ class OnnxNetwork:
             raise ValueError(
                 f'{file} does not say how it takes images: expected a file of tools/deployment/export_onnx.py.'
             )
-        about = json.loads(entries[ENTRY])
-        self.name: str = about['name']
-        self.fingerprint: str = about['fingerprint']
-        self.size: tuple[int, int] = tuple(about['size'])
-        self.resizes: bool = about['with_preprocess']
-        self.dim: int = about['dim']
-        self.needs_modality: bool = about['needs_modality']
-        self.value_range: dict[str, tuple[float, float]] = about['value_range']
-        self.mean, self.std = (np.array(about[key], np.float32).reshape(3, 1, 1) for key in ('mean', 'std'))
+        try:
+            about = json.loads(entries[ENTRY])
+            self.name: str = about['name']
+            self.fingerprint: str = about['fingerprint']
+            self.size: tuple[int, int] = tuple(about['size'])
+            self.resizes: bool = about['with_preprocess']
+            self.dim: int = about['dim']
+            self.needs_modality: bool = about['needs_modality']
+            self.value_range: dict[str, tuple[float, float]] = about['value_range']
+            self.mean, self.std = (np.array(about[key], np.float32).reshape(3, 1, 1) for key in ('mean', 'std'))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f'{file} says in a way unknown here how it takes images ({type(error).__name__}: {error}): export anew.'
+            ) from error
 
     def __call__(self, images: np.ndarray, is_rgb: np.ndarray | None = None) -> np.ndarray:
         """Features of unit length, (N, dim) float32.
