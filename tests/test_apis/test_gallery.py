@@ -265,6 +265,22 @@ def test_images_of_one_person_are_pooled():
     assert grouped == list(first.values())[:8]
 
 
+@pytest.mark.parametrize('asked', [{}, {'rerank': True}, {'group_by': 'identity'}, {'pool': 'best'}, {'pool': 'mean'}])
+def test_an_engine_may_find_fewer_rows_than_there_are(asked, monkeypatch):
+    gallery = small(8)
+    everything = gallery._engine.search
+
+    def some(queries, topk, allowed=None):
+        scores, ids = everything(queries, topk, allowed)
+        scores[:, 5:], ids[:, 5:] = -np.inf, -1  # as an approximate server says that it has no more
+        return scores, ids
+
+    wanted = keys(gallery.search(unit(1), 5)[0])
+    monkeypatch.setattr(gallery._engine, 'search', some)
+    hits = gallery.search(unit(1), 8, **asked)
+    assert set(keys(hits if 'pool' in asked else hits[0])) <= set(wanted)
+
+
 def test_one_query_gives_one_list_and_several_a_list_each():
     gallery, queries = small(), unit(3, seed=1)
     lists = gallery.search(queries, 5)

@@ -563,7 +563,7 @@ class Gallery:
             elif group_by:
                 ranked = [self._grouped(query, topk, allowed) for query in queries]
             else:
-                ranked = list(zip(*self._engine.search(queries, topk, allowed), strict=True))
+                ranked = self._nearest(queries, topk, allowed)
             if pool == 'best':
                 ranked = [pooled(ranked)]
                 if group_by:
@@ -612,15 +612,20 @@ class Gallery:
     def _row_of(self, number: int) -> dict:
         return self._rows.get([number])[number]
 
+    def _nearest(self, queries: np.ndarray, topk: int, allowed: np.ndarray | None) -> list[tuple]:
+        """Scores and ids of each query, best first; of an engine that misses rows, those that it has found."""
+        found = zip(*self._engine.search(queries, topk, allowed), strict=True)
+        return [(scores[ids >= 0], ids[ids >= 0]) for scores, ids in found]
+
     def _grouped(self, query: np.ndarray, topk: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The best row of each identity, of the best ``topk``."""
         scores, ids = np.empty(0, np.float32), np.empty(0, np.int64)
         step = max(4 * topk, 64)
         while True:
-            more = self._engine.search(query[None], step, allowed)
-            scores, ids = np.append(scores, more[0][0]), np.append(ids, more[1][0])
+            ((more, new),) = self._nearest(query[None], step, allowed)
+            scores, ids = np.append(scores, more), np.append(ids, new)
             best = self._best_of_each(scores, ids)
-            if len(best[0]) >= topk or len(more[1][0]) < step:
+            if len(best[0]) >= topk or len(new) < step:
                 return best[0][:topk], best[1][:topk]
             # What is left: neither seen, nor of an identity that has been seen
             seen = {name for name in self._rows.identities(ids.tolist()).values() if name is not None}
@@ -640,7 +645,7 @@ class Gallery:
 
     def _reranked(self, query: np.ndarray, topk: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The nearest ``topk`` rows, ranked anew: scores and ids."""
-        ids = np.sort(self._engine.search(query[None], topk, allowed)[1][0])
+        ids = np.sort(self._nearest(query[None], topk, allowed)[0][1])
         if not len(ids):
             return np.empty(0, np.float32), ids
         try:
