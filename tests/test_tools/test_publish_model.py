@@ -31,7 +31,8 @@ def test_a_published_model_is_tested_as_its_checkpoint_and_not_on_people_whom_it
     done = run(command, tmp_path, anew=True)
     assert 'M values of generators and reid, float32' in done.text and (tmp_path / 'model.json').is_file()
     assert out.stat().st_size < 0.8 * checkpoint.stat().st_size
-    said = test('tsgan_jd', out, fails=True).error
+    where = ['--work-dir', tmp_path / 'tested']  # not that of a training
+    said = test('tsgan_jd', out, *where, fails=True).error
     assert 'model.safetensors was trained on 1 of the 4 people of this test' in said
     content = torch.load(checkpoint)
     del content['meta']['trained_identities']
@@ -39,7 +40,7 @@ def test_a_published_model_is_tested_as_its_checkpoint_and_not_on_people_whom_it
     run(command, tmp_path)
     found = []
     for file in (checkpoint, out):
-        test('tsgan_jd', file, '--json', tmp_path / 'results.json')
+        test('tsgan_jd', file, *where, '--json', tmp_path / 'results.json')
         found.append(json.loads((tmp_path / 'results.json').read_text()))
         del found[-1]['about']
     assert found[0] == found[1]

@@ -19,14 +19,14 @@ class HNSW(Indexed):
         dim (int): D.
         m (int): Neighbours of a row in the graph; twice as many in its lowest layer. Defaults to 16.
         ef_construction (int): How many rows are looked at to find them. Defaults to 64.
-        ef_search (int): How many a search looks at: more find more. Defaults to 128.
+        ef_search (int): How many a search looks at: more find more. Defaults to 512.
         exact_below (int): Up to so many rows, the search is exact. Defaults to 10,000.
     """
 
     name = 'hnsw'
 
     def __init__(
-        self, dim: int, m: int = 16, ef_construction: int = 64, ef_search: int = 128, exact_below: int = 10_000
+        self, dim: int, m: int = 16, ef_construction: int = 64, ef_search: int = 512, exact_below: int = 10_000
     ) -> None:
         super().__init__(dim, exact_below)
         self.m, self.ef_construction, self.ef_search = m, ef_construction, ef_search

@@ -17,7 +17,8 @@ class IVFPQ(Indexed):
         dim (int): D.
         lists (int, optional): Number of lists. Defaults to None: 2 sqrt(N).
         code_bytes (int, optional): Bytes of a code, a divisor of D. Defaults to None: the largest up to D / 8.
-        probes (int): How many lists a search looks through: more find more. Defaults to 32.
+        probes (int, optional): How many lists a search looks through: more find more. Defaults to None: an eighth of
+            them, at least 32.
         refine (int): How many rows for each of the topk are scored by their vectors. Defaults to 20.
         exact_below (int): Up to so many rows, the search is exact. Defaults to 10,000.
     """
@@ -29,7 +30,7 @@ class IVFPQ(Indexed):
         dim: int,
         lists: int | None = None,
         code_bytes: int | None = None,
-        probes: int = 32,
+        probes: int | None = None,
         refine: int = 20,
         exact_below: int = 10_000,
     ) -> None:
@@ -64,7 +65,8 @@ class IVFPQ(Indexed):
         self.labels = self.labels[~np.isin(self.labels, ids)]
 
     def candidates(self, queries: np.ndarray, topk: int, allowed: np.ndarray | None) -> np.ndarray:
-        look = dict(nprobe=self.probes)
+        lists = self.faiss.extract_index_ivf(self.index).nlist
+        look = dict(nprobe=self.probes or max(lists // 8, 32))
         if allowed is not None:
             fits = np.zeros(allowed[-1] + 1, bool)  # by id
             fits[allowed] = True
