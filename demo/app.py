@@ -422,6 +422,8 @@ def names_a_file(body: bytes) -> bool:
         waiting = [json.loads(body)]
     except ValueError:
         return False  # nor can Gradio read it
+    except RecursionError:  # whatever lies so deep
+        return True
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):

@@ -96,6 +96,10 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         main()
         signal.setitimer(signal.ITIMER_REAL, 0)
         leave_process_group()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read what it says wants no more, as of `| head`
+        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115  what is left to be flushed goes there
+        sys.exit(141)  # as a signal would
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if came:  # an error, too, is then of another rank's end

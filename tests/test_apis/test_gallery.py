@@ -867,6 +867,24 @@ except ImportError as error:
     assert hits.startswith("['photos/bob/2.png', ") and 're-ranking needs torch' in refused
 
 
+def test_a_token_of_milvus_goes_to_its_own_server_alone(monkeypatch):
+    given = []
+
+    class Client:
+        def __init__(self, uri, token):
+            given.append((uri, token))
+            raise pymilvus.MilvusException(message='not there')
+
+    pymilvus = pytest.importorskip('pymilvus')
+    monkeypatch.setattr(pymilvus, 'MilvusClient', Client)
+    monkeypatch.setenv('MILVUS_TOKEN', 'secret')
+    monkeypatch.setenv('MILVUS_URI', 'http://mine:19530')
+    for uri in ('http://mine:19530', 'http://theirs:19530'):
+        with pytest.raises(RuntimeError, match='no Milvus at'):
+            small(3, dict(type='milvus', uri=uri))
+    assert given == [('http://mine:19530', 'secret'), ('http://theirs:19530', '')]
+
+
 def test_a_gallery_in_milvus(tmp_path):
     engine = dict(type='milvus', uri=str(tmp_path / 'm.db'))
     gallery, flat, queries = small(60, engine), small(60), unit(3, seed=1)
@@ -891,6 +909,10 @@ def test_a_gallery_in_milvus(tmp_path):
         each.add(queries[1:2], keys=['new'])
     alike()
     assert np.array_equal(gallery.features(['new', 'k0']), queries[[1, 0]])
+    assert len(Gallery.load(tmp_path / 'x.gallery')) == 60  # what is not saved has taken nothing from the folder
+    gallery.save()
+    assert len(Gallery.load(tmp_path / 'x.gallery')) == len(flat)
+    alike()
     gallery.reindex('flat')
     assert gallery.search(queries, 99) == flat.search(queries, 99)
     with pytest.raises(ValueError, match='is no place of Milvus'):

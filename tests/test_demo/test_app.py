@@ -308,6 +308,11 @@ def test_a_file_by_its_path_or_address_is_refused_wherever_it_stands(app):
             assert ask(app, '/gradio_api/queue/join', 'POST', escaped)[0] == 403
 
 
+def test_a_request_too_deep_to_be_looked_through_is_refused(app):
+    body = b'{"data":' + b'[' * 100_000 + b']' * 100_000 + b'}'
+    assert ask(app, '/gradio_api/queue/join', 'POST', body)[0] == 403
+
+
 def test_a_request_that_is_too_large_is_not_read_to_its_end(app):
     assert ask(app, '/gradio_api/queue/join', 'POST', bytes(2 * app.MAX_BYTES + 1))[0] == 413
     assert 2 * app.MAX_BYTES > 4 / 3 * app.MAX_BYTES + 1000  # the largest picture, as base64, passes

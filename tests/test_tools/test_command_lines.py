@@ -293,6 +293,20 @@ def test_what_the_package_refuses_is_its_sentence_and_other_errors_keep_their_tr
     assert re.match('error: .*nothing', capsys.readouterr().err)
 
 
+def test_whoever_reads_no_more_of_what_it_says_is_told_nothing(tmp_path):
+    program = 'from tsgan.command_line import run\nrun(lambda: print("a line\\n" * 100_000))'
+    ends = subprocess.run(
+        f'{sys.executable} -c \'{program}\' 2>said | head -1; echo "${{PIPESTATUS[0]}}"',
+        shell=True,
+        executable='/bin/bash',
+        cwd=tmp_path,
+        env=dict(os.environ, PYTHONPATH=str(REPO)),
+        capture_output=True,
+        text=True,
+    )
+    assert ends.stdout == 'a line\n141\n' and (tmp_path / 'said').read_text() == ''
+
+
 @pytest.fixture
 def handlers(monkeypatch):
     """The tests' own handlers come back."""

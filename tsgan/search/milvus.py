@@ -15,10 +15,11 @@ MAX_TOPK = 16_384  # of Milvus
 
 
 class Milvus:
-    """Vectors in a collection of Milvus, which nothing else writes; what is added and removed is so at once.
+    """Vectors in a collection of Milvus, which nothing else writes.
 
-    A token is taken from the environment, ``MILVUS_TOKEN``. What was removed is no longer found; when Milvus erases it
-    from its files is up to its compaction.
+    Rows that were removed are no longer found, and go when the gallery is saved; when Milvus erases them from its files
+    is up to its compaction. The token in the environment, ``MILVUS_TOKEN``, is given to the server that ``MILVUS_URI``
+    names alone: a gallery of somebody else names its own server.
 
     Args:
         dim (int): D.
@@ -36,6 +37,7 @@ class Milvus:
             raise ValueError(f'{uri!r} is no place of Milvus: expected http://host:19530, or a file FILE.db.')
         self.collection = f'tsgan_{uuid.uuid4().hex}'
         self.last = 0  # the highest id: others may come of a process that did not save them
+        self.removed: set[int] = set()  # since the last save
         self.settings = dict(type=self.name, uri=self.uri)
 
     @cached_property
@@ -50,7 +52,8 @@ class Milvus:
         if '://' not in self.uri:
             need('milvus_lite', 'milvus')
         try:
-            client = pymilvus.MilvusClient(self.uri, token=os.environ.get('MILVUS_TOKEN', ''))
+            known = os.environ.get('MILVUS_URI') == self.uri
+            client = pymilvus.MilvusClient(self.uri, token=os.environ.get('MILVUS_TOKEN', '') if known else '')
             if not client.has_collection(self.collection):
                 schema = client.create_schema(auto_id=False)
                 schema.add_field('id', pymilvus.DataType.INT64, is_primary=True)
@@ -65,20 +68,20 @@ class Milvus:
 
     def __len__(self) -> int:
         found = self.client.query(self.collection, filter=f'id <= {self.last}', output_fields=['count(*)'])
-        return found[0]['count(*)']
+        return found[0]['count(*)'] - len(self.removed)
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         for start in range(0, len(ids), MAX_ROWS):
             block = slice(start, start + MAX_ROWS)
             rows = zip(ids[block].tolist(), vectors[block], strict=True)
             self.client.upsert(self.collection, [{'id': number, 'vector': vector} for number, vector in rows])
+        self.removed.difference_update(ids.tolist())  # an id is given again
         self.last = max(self.last, int(ids.max(initial=0)))
 
     replace = add
 
     def remove(self, ids: np.ndarray) -> None:
-        for start in range(0, len(ids), MAX_ROWS):
-            self.client.delete(self.collection, ids=ids[start : start + MAX_ROWS].tolist())
+        self.removed.update(ids.tolist())
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
         found = {}
@@ -96,7 +99,8 @@ class Milvus:
     ) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`Flat.search`; a server may miss rows. Raises ValueError when topk is more than Milvus gives."""
         if allowed is None:
-            filters, count = [f'id <= {self.last}'], len(self)
+            gone = f' and id not in {sorted(self.removed)}' if self.removed else ''
+            filters, count = [f'id <= {self.last}{gone}'], len(self)
         else:
             starts = range(0, len(allowed), MAX_ALLOWED)
             filters = [f'id in {allowed[start : start + MAX_ALLOWED].tolist()}' for start in starts]
@@ -119,6 +123,10 @@ class Milvus:
         return found[0]
 
     def save(self, folder: Path) -> dict:
+        ids = sorted(self.removed)
+        for start in range(0, len(ids), MAX_ROWS):
+            self.client.delete(self.collection, ids=ids[start : start + MAX_ROWS])
+        self.removed.clear()
         self.client.flush(self.collection)
         return {'collection': self.collection, 'last': self.last, 'files': []}
 
