@@ -483,7 +483,7 @@ def serve(blocks, bound: socket.socket, host: str) -> None:
     if not loopback:
         print('note: whoever reaches this machine by network can use this page, and see the gallery.', flush=True)
     print(f'open http://{f"[{host}]" if ":" in host else host}:{port}/ (Ctrl-C ends it)', flush=True)
-    server = uvicorn.Server(uvicorn.Config(Guard(app, hosts), log_level='warning', access_log=False))
+    server = uvicorn.Server(uvicorn.Config(Guard(app, hosts), log_config=None, log_level='warning', access_log=False))
 
     def stop(number: int, frame: object) -> None:
         server.force_exit = True  # no browser is waited for

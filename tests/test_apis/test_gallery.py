@@ -19,6 +19,7 @@ from tsgan.apis import gallery as module
 from tsgan.datasets.loose_images import ImageRow, find_images
 from tsgan.evaluation import k_reciprocal_rerank
 from tsgan.evaluation.features import l2_normalize
+from tsgan.search.milvus import import_pymilvus
 
 DIM = 12
 
@@ -867,6 +868,19 @@ except ImportError as error:
     assert hits.startswith("['photos/bob/2.png', ") and 're-ranking needs torch' in refused
 
 
+def test_milvus_leaves_the_log_files_of_others_open(tmp_path):
+    program = """
+import logging, sys
+logging.getLogger('mine').addHandler(handler := logging.FileHandler('log.txt', 'w'))
+from tsgan.search.milvus import import_pymilvus
+import_pymilvus()
+print(handler.stream is not None)
+"""
+    env = {**os.environ, 'PYTHONPATH': str(Path(__file__).parents[2])}
+    end = subprocess.run([sys.executable, '-c', program], env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert end.stdout == 'True\n', end.stderr
+
+
 def test_a_token_of_milvus_goes_to_its_own_server_alone(monkeypatch):
     given = []
 
@@ -875,7 +889,7 @@ def test_a_token_of_milvus_goes_to_its_own_server_alone(monkeypatch):
             given.append((uri, token))
             raise pymilvus.MilvusException(message='not there')
 
-    pymilvus = pytest.importorskip('pymilvus')
+    pymilvus = import_pymilvus()
     monkeypatch.setattr(pymilvus, 'MilvusClient', Client)
     monkeypatch.setenv('MILVUS_TOKEN', 'secret')
     monkeypatch.setenv('MILVUS_URI', 'http://mine:19530')

@@ -1,9 +1,11 @@
 """Search beyond one machine: vectors in Milvus, by the URI of a server, or of a file for the embedded Milvus Lite."""
 
+import logging.config
 import os
 import uuid
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -12,6 +14,16 @@ from tsgan.extras import need
 MAX_ROWS = 1000  # that are sent or fetched at a time
 MAX_ALLOWED = 8192  # ids that a search is limited to at a time
 MAX_TOPK = 16_384  # of Milvus
+
+
+def import_pymilvus() -> ModuleType:
+    """pymilvus, without what it does to logging when it is imported: that closes the log files of all others."""
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = lambda _: None
+    try:
+        return need('pymilvus', 'milvus')
+    finally:
+        logging.config.dictConfig = configure
 
 
 class Milvus:
@@ -48,7 +60,7 @@ class Milvus:
             ImportError: When pymilvus, or for a file milvus-lite, is not installed.
             RuntimeError: When there is no Milvus.
         """
-        pymilvus = need('pymilvus', 'milvus')
+        pymilvus = import_pymilvus()
         if '://' not in self.uri:
             need('milvus_lite', 'milvus')
         try:
