@@ -1,6 +1,7 @@
 """What command lines share: arguments, and how one ends: done, with a sentence on what is wrong, or stopped."""
 
 import os
+import select
 import signal
 import sys
 import traceback
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tsgan
+from tsgan.machine import is_first_rank
 
 MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
 STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
@@ -91,26 +93,34 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
             signal.signal(name, stop)
     warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
-    first = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
     try:
         main()
         signal.setitimer(signal.ITIMER_REAL, 0)
         leave_process_group()
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read what it says wants no more, as of `| head`
-        sys.stdout = open(os.devnull, 'w')  # noqa: SIM115  what is left to be flushed goes there
-        sys.exit(141)  # as a signal would
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if came:  # an error, too, is then of another rank's end
-            if first:
+            if is_first_rank():
                 print(when_stopped(), file=sys.stderr, flush=True)
             sys.exit(128 + came[0])
+        if isinstance(error, BrokenPipeError) and nobody_reads():
+            sys.exit(141)  # as the signal would
         sentence = refusal(error)
         if sentence is None or os.environ.get('TSGAN_TRACEBACK', '0') not in ('', '0'):
             raise
         print(f'error: {sentence}', file=sys.stderr, flush=True)
         sys.exit(2)
+
+
+def nobody_reads() -> bool:
+    """Whether stdout is a pipe that nobody reads any more, as of `| head`; other pipes may break, too."""
+    poll = select.poll()
+    poll.register(1, 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    sys.stdout = open(os.devnull, 'w')  # noqa: SIM115  where the rest goes at the end
+    return True
 
 
 def leave_process_group() -> None:

@@ -1,6 +1,5 @@
 """The one place where a config file is read: a program, of which anything may come."""
 
-import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from textwrap import shorten
 
 from mmengine.config import Config
 
+from tsgan.machine import is_first_rank
 from tsgan.places import ROOT
 
 
@@ -40,7 +40,7 @@ def read_config(path: str | Path) -> Config:
 @cache
 def note_package_config(path: str | Path, file: Path) -> None:
     """Once, and of several ranks by the first."""
-    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+    if is_first_rank():
         print(f'{path} is not in this folder: taken from the package, {file}', file=sys.stderr)
 
 

@@ -307,6 +307,16 @@ def test_whoever_reads_no_more_of_what_it_says_is_told_nothing(tmp_path):
     assert ends.stdout == 'a line\n141\n' and (tmp_path / 'said').read_text() == ''
 
 
+def test_another_pipe_that_breaks_is_an_error(monkeypatch, capsys):
+    def write():
+        raise BrokenPipeError(32, 'Broken pipe')
+
+    monkeypatch.setattr(command_line.signal, 'signal', lambda *_: None)
+    with pytest.raises(SystemExit, match='2'):
+        command_line.run(write)
+    assert 'Broken pipe' in capsys.readouterr().err
+
+
 @pytest.fixture
 def handlers(monkeypatch):
     """The tests' own handlers come back."""
