@@ -54,10 +54,11 @@ class Loader(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for key, _ in node.value if keys.count(key.value) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f'{twice.value} is there twice', twice.start_mark)
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f'{key.value} is there twice', key.start_mark)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
     def number(self, node: yaml.ScalarNode) -> Decimal:

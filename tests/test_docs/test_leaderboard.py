@@ -119,7 +119,7 @@ MISTAKES = {
     'no row': (SMALL[SMALL.index('rows:') :], 'rows: []', r'rows is \[\], expected at least one'),
     'row of text': (SMALL[SMALL.index('  - method: Second') :], '  - Second', 'row 2, this is Second, expected fields'),
     'twice': ('method: Second', 'method: First', 'row First is there twice'),
-    'key twice': ('labels: none', 'labels: none\n    labels: both', 'line 21: labels is there twice'),
+    'key twice': ('labels: none', 'labels: none\n    labels: both', 'line 20: labels is there twice'),
     'a cell too many': ('method: Second', 'method: Second | 99', 'row Second . 99, method is .*expected One line'),
     'gallery of RegDB': (
         FIRST,
@@ -249,7 +249,7 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def page(built, screenshot):
+def opened(built, screenshot):
     """The built page, opened from disk; fails on what the browser complains of or fetches from elsewhere."""
     noted = []
     try:
@@ -283,75 +283,75 @@ def test_the_built_page_has_no_warning(built):
 
 
 @pytest.mark.slow
-def test_a_click_sorts_numbers_as_numbers_and_what_is_missing_stays_last(page, rows):
+def test_a_click_sorts_numbers_as_numbers_and_what_is_missing_stays_last(opened, rows):
     figures = [row['figures']['sysu_indoor']['mAP'] for row in rows if 'sysu_indoor' in row['figures']]
-    head = head_of(page, 'indoor: mAP')
+    head = head_of(opened, 'indoor: mAP')
     assert head.get_attribute('aria-sort') is None
     for order in ('descending', 'ascending', 'descending'):
         head.get_by_role('button').click()
         assert head.get_attribute('aria-sort') == order
-        shown = column(page, 'indoor: mAP')
+        shown = column(opened, 'indoor: mAP')
         assert [Decimal(text) for text in shown[: len(figures)]] == sorted(figures, reverse=order == 'descending')
         assert set(shown[len(figures) :]) == {'-'}
 
 
 @pytest.mark.slow
-def test_a_hundred_comes_before_nine(page):
-    page.locator('.leaderboard tbody tr').first.locator('td').nth(1).evaluate('cell => cell.textContent = "100"')
-    page.locator('.leaderboard tbody tr').nth(1).locator('td').nth(1).evaluate('cell => cell.textContent = "9.5"')
-    head_of(page, 'all: R1').get_by_role('button').click()
-    shown = column(page, 'all: R1')
+def test_a_hundred_comes_before_nine(opened):
+    opened.locator('.leaderboard tbody tr').first.locator('td').nth(1).evaluate('cell => cell.textContent = "100"')
+    opened.locator('.leaderboard tbody tr').nth(1).locator('td').nth(1).evaluate('cell => cell.textContent = "9.5"')
+    head_of(opened, 'all: R1').get_by_role('button').click()
+    shown = column(opened, 'all: R1')
     assert shown[0] == '100' and shown[-1] == '9.5'
 
 
 @pytest.mark.slow
-def test_the_keyboard_sorts_text_and_one_column_is_marked_in_its_table_only(page, rows):
-    head_of(page, 'all: R1').get_by_role('button').click()
-    button = head_of(page, 'gallery').get_by_role('button')
+def test_the_keyboard_sorts_text_and_one_column_is_marked_in_its_table_only(opened, rows):
+    head_of(opened, 'all: R1').get_by_role('button').click()
+    button = head_of(opened, 'gallery').get_by_role('button')
     button.focus()
-    page.keyboard.press('Enter')
+    opened.keyboard.press('Enter')
     known = [
         row.get('conventions', {}).get('gallery', {}).get('value', '?') for row in rows if 'sysu_all' in row['figures']
     ]
     expected = sorted(value for value in known if value != '?') + ['?'] * known.count('?')
-    assert column(page, 'gallery') == expected
-    page.keyboard.press('Space')  # the focus stays
-    assert head_of(page, 'gallery').get_attribute('aria-sort') == 'descending'
-    assert column(page, 'gallery')[0] == 'official' and column(page, 'gallery')[-1] == '?'
-    assert page.locator('[aria-sort]').count() == 1
-    regdb = column(page, 'method', table=1)
-    head_of(page, 'V to T: R1', table=1).get_by_role('button').click()
-    assert page.locator('[aria-sort]').count() == 2
-    assert sorted(column(page, 'method', table=1)) == sorted(regdb) != regdb
+    assert column(opened, 'gallery') == expected
+    opened.keyboard.press('Space')  # the focus stays
+    assert head_of(opened, 'gallery').get_attribute('aria-sort') == 'descending'
+    assert column(opened, 'gallery')[0] == 'official' and column(opened, 'gallery')[-1] == '?'
+    assert opened.locator('[aria-sort]').count() == 1
+    regdb = column(opened, 'method', table=1)
+    head_of(opened, 'V to T: R1', table=1).get_by_role('button').click()
+    assert opened.locator('[aria-sort]').count() == 2
+    assert sorted(column(opened, 'method', table=1)) == sorted(regdb) != regdb
 
 
 @pytest.mark.slow
-def test_a_row_moves_as_a_whole(page):
+def test_a_row_moves_as_a_whole(opened):
     def whole():
         return {
             tuple(row.locator('td').all_inner_texts())
-            for row in page.locator('.leaderboard').first.locator('tbody tr').all()
+            for row in opened.locator('.leaderboard').first.locator('tbody tr').all()
         }
 
     before = whole()
-    head_of(page, 'published').get_by_role('button').click()
+    head_of(opened, 'published').get_by_role('button').click()
     assert whole() == before
-    years = [text for text in column(page, 'published') if text != '?']
+    years = [text for text in column(opened, 'published') if text != '?']
     assert years == sorted(years, key=str.lower)
 
 
 @pytest.mark.slow
-def test_the_box_leaves_rows_whose_conventions_are_all_known(page, rows):
+def test_the_box_leaves_rows_whose_conventions_are_all_known(opened, rows):
     needed = {'gallery', 'mirror', 'branches', 'rerank', 'selection'}
     sysu = [row for row in rows if 'sysu_all' in row['figures']]
     known = {row['method'] for row in sysu if needed <= set(row.get('conventions', {}))}
-    box = page.get_by_label('only rows whose conventions are all known').first
-    assert len(column(page, 'method')) == len(sysu) > len(known) > 0
+    box = opened.get_by_label('only rows whose conventions are all known').first
+    assert len(column(opened, 'method')) == len(sysu) > len(known) > 0
     box.check()
-    assert set(column(page, 'method')) == known
-    assert page.locator('label output').first.inner_text() == f'{len(known)} of {len(sysu)}'
-    assert len(column(page, 'method', table=1)) == sum(
+    assert set(column(opened, 'method')) == known
+    assert opened.locator('label output').first.inner_text() == f'{len(known)} of {len(sysu)}'
+    assert len(column(opened, 'method', table=1)) == sum(
         bool({'regdb_rgb_to_ir', 'regdb_ir_to_rgb'} & set(row['figures'])) for row in rows
     )
     box.uncheck()
-    assert len(column(page, 'method')) == len(sysu)
+    assert len(column(opened, 'method')) == len(sysu)
