@@ -238,12 +238,17 @@ def save_image_features(path: str, feats: np.ndarray, rows: Sequence, model: str
             'paths': _texts([row.path for row in rows]),
             'identities': _texts(identities),
             'pids': np.array([pids.get(name, -1) for name in identities], np.int64),
-            'camids': np.array([int(re.sub(r'\D', '', camera or '') or -1) for camera in cameras], np.int64),
+            'camids': np.array([camera_number(camera) for camera in cameras], np.int64),
             'modalities': _texts([row.modality for row in rows]),
             'model': np.array(model),
             'fingerprint': np.array(fingerprint),
         },
     )
+
+
+def camera_number(camera: str | None) -> int:
+    """The number in a camera's name, such as 3 of `cam3`; -1 where there is none."""
+    return int(re.sub(r'\D', '', camera or '') or -1)
 
 
 def _texts(column: list[str | None]) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""Calibration of a model's scores, on people whom it was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from tsgan.evaluation.features import FeatureTable, l2_normalize
+from tsgan.evaluation.progress import progress
+from tsgan.extras import need
+
+from .files import read_calibration, write_calibration
+from .group import Group
+from .pairs import Images, make_pairs
+from .probability import METHODS
+
+MODALITIES = ('rgb', 'ir')
+LEAST_IDS = 3
+CAMERA_IDS = 100  # a pair of cameras has a group of its own from so many on: enough for 99 % sets, and 1 % false alarms
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What scores of a model mean, by modality and camera of query and gallery.
+
+    Attributes:
+        model (str): The model's name.
+        fingerprint (str): What tells its weights and preprocessing from others; '': not known.
+        data (str): What it was calibrated on.
+        num_ids, num_images, num_cameras (int): How much of that.
+        method (str): 'isotonic' or 'platt'.
+        seed (int): Of what was drawn.
+        groups (list[Group]): Pairs of modalities, each before its pairs of cameras.
+    """
+
+    model: str
+    fingerprint: str
+    data: str
+    num_ids: int
+    num_images: int
+    num_cameras: int
+    method: str
+    seed: int
+    groups: list[Group]
+
+    @classmethod
+    def fit(
+        cls,
+        feats: np.ndarray,
+        pids: np.ndarray,
+        camids: np.ndarray,
+        modalities: np.ndarray,
+        *,
+        method: str = 'isotonic',
+        levels: Sequence[float] = (0.8, 0.9, 0.95, 0.99),
+        false_alarm_rates: Sequence[float] = (0.001, 0.01, 0.05, 0.1),
+        gallery_sizes: Sequence[int] | None = None,
+        model: str = '',
+        fingerprint: str = '',
+        data: str = '',
+        seed: int = 0,
+    ) -> 'Calibration':
+        """Calibrate on labelled images of people whom the model was not trained on.
+
+        The score is the cosine. Every image is a query, and one of the gallery; see
+        :func:`tsgan.evaluation.calibration.pairs.make_pairs` for the pairs. There is a group for each modality of
+        queries and of gallery images, and within it for each two cameras with 100 identities in common.
+
+        Args:
+            feats (np.ndarray): (N, D), of any norm.
+            pids (np.ndarray): Identities, (N,), int, at least 0.
+            camids (np.ndarray): Cameras, (N,), int; -1: not known.
+            modalities (np.ndarray): 'rgb' or 'ir', (N,), str.
+            method (str): 'isotonic', or 'platt': a logistic curve, for few identities. Defaults to 'isotonic'.
+            levels (Sequence[float]): Of candidate sets. Those for which a group has too few identities are left out.
+            false_alarm_rates (Sequence[float]): Of thresholds. Likewise.
+            gallery_sizes (Sequence[int], optional): Of thresholds, people. Likewise. Defaults to None: 1, 2, 5, 10, 20,
+                50 ... and all that there are.
+            model, fingerprint, data (str): What the features are of, and what the images are.
+            seed (int): Of what is drawn, where there are very many pairs. Defaults to 0.
+
+        Raises:
+            ValueError: When an argument cannot be, when all scores are equal, or no two modalities have three identities.
+            ImportError: Without scikit-learn.
+        """
+        need('sklearn', 'calibration')
+        if method not in METHODS:
+            raise ValueError(f'method is one of {", ".join(METHODS)}, not {method!r}.')
+        for name, shares in (('levels', levels), ('false_alarm_rates', false_alarm_rates)):
+            if not shares or not all(0 < share < 1 for share in shares):
+                raise ValueError(f'{name} must be probabilities between 0 and 1, one at least, not {list(shares)}.')
+        if gallery_sizes is not None and (not len(gallery_sizes) or min(gallery_sizes) < 1):
+            raise ValueError(f'gallery_sizes must be numbers of people, at least 1, not {list(gallery_sizes)}.')
+        table = FeatureTable(feats, pids, camids, modalities=modalities)
+        if (table.pids < 0).any():
+            raise ValueError(f'{(table.pids < 0).sum()} of {len(table)} images are of nobody known (pid below 0).')
+        feats = l2_normalize(table.feats)
+        if not (named := feats.any(axis=1)).all():
+            raise ValueError(f'{(~named).sum()} of {len(table)} features are zero: they are like no image.')
+        people, person = np.unique(table.pids, return_inverse=True)
+        if len(people) < LEAST_IDS:
+            raise ValueError(f'{len(people)} identities are too few to calibrate on: expected {LEAST_IDS} at least.')
+        images = Images(feats, person, np.maximum(table.camids, -1))
+        groups, too_few = [], []
+        for kind in progress(_kinds(images, table.modalities), 'pairs of cameras'):
+            is_query, is_gallery = (
+                (table.modalities == modality) & ((images.camids == cam) | (cam < 0))
+                for modality, cam in ((kind[0], kind[2]), (kind[1], kind[3]))
+            )
+            draws = np.random.default_rng([seed, *map(MODALITIES.index, kind[:2]), kind[2] + 1, kind[3] + 1])
+            pairs = make_pairs(images, is_query, is_gallery, kind[0] == kind[1], draws)
+            if pairs.num_ids >= (LEAST_IDS if kind[2] < 0 else CAMERA_IDS):
+                groups.append(Group.fit(kind, pairs, method, levels, false_alarm_rates, gallery_sizes))
+            elif kind[2] < 0:
+                too_few.append(f'{kind[0].upper()} -> {kind[1].upper()}: {pairs.num_ids}')
+        if not groups:
+            raise ValueError(
+                f'too few identities have two images of which no camera took both in one modality ({", ".join(too_few)}): '
+                f'expected {LEAST_IDS} at least.'
+            )
+        cameras = len(np.unique(images.camids[images.camids >= 0]))
+        return cls(model, fingerprint, data, len(people), len(table), cameras, method, seed, groups)
+
+    def group(
+        self, query_modality: str, gallery_modality: str, query_camera: int = -1, gallery_camera: int = -1
+    ) -> Group:
+        """The group of two cameras, or else that of two modalities.
+
+        Raises:
+            ValueError: When these modalities were not calibrated.
+        """
+        found = {(g.query_modality, g.gallery_modality, g.query_camera, g.gallery_camera): g for g in self.groups}
+        for cameras in ((query_camera, gallery_camera), (-1, -1)):
+            if (query_modality, gallery_modality, *cameras) in found:
+                return found[query_modality, gallery_modality, *cameras]
+        there = ', '.join(g.name for g in self.groups if g.query_camera < 0)
+        raise ValueError(
+            f'{str(query_modality).upper()} queries in a gallery of {str(gallery_modality).upper()} images were not '
+            f'calibrated: there is {there}.'
+        )
+
+    def check_model(self, fingerprint: str, name: str = '') -> None:
+        """Check that features are of the model that was calibrated.
+
+        Raises:
+            ValueError: When they are not; names both.
+        """
+        if fingerprint != self.fingerprint:
+            raise ValueError(
+                f'the calibration is of {_named(self.model, self.fingerprint)}, not of {_named(name, fingerprint)}: '
+                'weights or preprocessing differ, and so do scores.'
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON."""
+        write_calibration(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path) -> 'Calibration':
+        """Read what :meth:`save` has written.
+
+        Raises:
+            OSError: When there is no such file.
+            ValueError: When it is another one, or damaged.
+        """
+        about, groups = read_calibration(path)
+        return cls(**about, groups=groups)
+
+
+def _named(model: str, fingerprint: str) -> str:
+    return f'{model or "a model without a name"} ({fingerprint[:12] or "no fingerprint"})'
+
+
+def _kinds(images: Images, modalities: np.ndarray) -> list[tuple[str, str, int, int]]:
+    """Modality and camera of query and gallery: each two modalities that are there, before their cameras."""
+    cameras = {
+        name: [-1, *np.unique(images.camids[(modalities == name) & (images.camids >= 0)]).tolist()]
+        for name in MODALITIES
+        if (modalities == name).any()
+    }
+    return [
+        (query, member, *cams)
+        for query, member in product(cameras, repeat=2)
+        for cams in product(cameras[query], cameras[member])
+        if (cams[0] < 0) == (cams[1] < 0)
+        and (cams[0] < 0 or len(cameras[query]) + len(cameras[member]) > 4)  # of one camera each, it is the same group
+    ]

@@ -1,0 +1,79 @@
+"""Whether scores are still distributed as in the calibration: a two-sample test with people as the unit.
+
+Scores of all queries with all of a gallery are a two-way table: queries have effects of their own, and so have people
+of the gallery, each in a whole row or column. A test that took scores for independent would warn of every new gallery.
+Neyman's smooth test ("'Smooth test' for goodness of fit", 1937): u = the share of the calibration's pairs of different
+people below a score is uniform where nothing has changed, and so Legendre polynomials of it have mean 0. The covariance
+of their means comes from rows and columns of the calibration; the square of the distance, so measured, is Hotelling's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import f
+
+LEAST_QUERIES = 20
+SIZE = 0.01  # of false warnings
+
+
+class Drift(NamedTuple):
+    """What a two-sample test says."""
+
+    statistic: float
+    p_value: float
+    num_queries: int
+    drifted: bool
+    sentence: str
+
+
+class DriftReference(NamedTuple):
+    """What of a calibration its scores are compared with, K polynomials."""
+
+    mean: np.ndarray  # (K,) of the polynomials; 0 but for ties
+    same: np.ndarray  # (K,) of pairs of one person: one of the gallery may be the query's
+    mean_covariance: np.ndarray  # (K, K) of the mean
+    query_covariance: np.ndarray  # (K, K) of a query's effect
+    gallery_covariance: np.ndarray  # (K, K) of the effect of one of the gallery
+    num_ids: int
+
+    @classmethod
+    def fit(cls, shares: np.ndarray, same: np.ndarray) -> 'DriftReference':
+        """From the shares below each score of pairs of different people, (R, M, M), and ``same``, (K,)."""
+        num_ids = shares.shape[1]
+        off = ~np.eye(num_ids, dtype=bool)
+        values = polynomials(shares) * off[..., None]  # (R, M, M, K)
+        queries, gallery = values.sum(axis=2) / (num_ids - 1), values.sum(axis=1) / (num_ids - 1)  # (R, M, K)
+        mean = queries.mean(axis=(0, 1))
+        both = (queries + gallery).mean(axis=0)  # (M, K)
+        return cls(
+            mean,
+            same,
+            np.cov(both.T) / num_ids,
+            np.mean([np.cov(rows.T) for rows in queries], axis=0),
+            np.mean([np.cov(rows.T) for rows in gallery], axis=0),
+            num_ids,
+        )
+
+    def test(self, means: np.ndarray, gallery_size: float) -> tuple[float, float]:
+        """Hotelling's T-square and its p-value, of the polynomials' mean by query, (Q, K), in a gallery of so many."""
+        num_queries, k = means.shape
+        covariance = (
+            self.mean_covariance
+            + self.query_covariance / num_queries
+            + self.gallery_covariance / gallery_size
+            + np.eye(k) / (num_queries * gallery_size)  # what is of neither alone: all of it, at most
+        )
+        inverse = np.linalg.inv(covariance)
+        apart = means.mean(axis=0) - self.mean
+        towards = (self.same - self.mean) / gallery_size  # where each query's person is in the gallery
+        share = np.clip(apart @ inverse @ towards / (towards @ inverse @ towards), 0, 1)
+        apart = apart - share * towards
+        statistic = float(apart @ inverse @ apart)
+        free = self.num_ids - 1
+        return statistic, float(f.sf(statistic * (free - k + 1) / (free * k), k, free - k + 1))
+
+
+def polynomials(shares: np.ndarray) -> np.ndarray:
+    """Legendre's on [0, 1], of degree 1, 2, 3, of mean 0 and variance 1 under a uniform distribution: (...) -> (..., 3)."""
+    x = 2 * shares - 1
+    return np.stack([3**0.5 * x, 5**0.5 * (3 * x**2 - 1) / 2, 7**0.5 * (5 * x**3 - 3 * x) / 2], axis=-1)

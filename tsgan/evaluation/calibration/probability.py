@@ -1,0 +1,126 @@
+"""From scores to likelihood ratios, and from ratios to the probability of each person, and of nobody."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tsgan.extras import need
+
+METHODS = ('isotonic', 'platt')
+MOST_FITTED = 300_000  # pairs of different people that a curve is fitted to
+
+
+class Isotonic(NamedTuple):
+    """A rising curve through points; on either side it goes on level."""
+
+    scores: np.ndarray  # (K,), ascending
+    probabilities: np.ndarray  # (K,), ascending, within (0, 1)
+
+    def probability(self, scores: np.ndarray) -> np.ndarray:
+        return np.interp(scores, self.scores, self.probabilities)
+
+
+class Platt(NamedTuple):
+    """A logistic curve, cut off at a probability and at 1 less it."""
+
+    slope: float
+    intercept: float
+    least: float
+
+    def probability(self, scores: np.ndarray) -> np.ndarray:
+        logits = np.clip(self.slope * np.asarray(scores, float) + self.intercept, -700, 700)
+        return np.clip(1 / (1 + np.exp(-logits)), self.least, 1 - self.least)
+
+
+def fit_curve(method: str, same: np.ndarray, weights: np.ndarray, different: np.ndarray, num_ids: int):
+    """Probability that a pair of this score is of one person, if half of all pairs were.
+
+    M identities count as M + 1 of either kind: one more pair of one person has the lowest score of all, and one more
+    pair of two people the highest (the rule of succession, as in Brümmer's FoCal toolkit; a logistic curve has Platt's
+    targets instead, and is cut off). So no ratio is above M, or below 1 / M: what is rarer, M people cannot tell.
+
+    Args:
+        method (str): 'isotonic', or 'platt': a logistic curve.
+        same (np.ndarray): Scores of pairs of one person, (K,).
+        weights (np.ndarray): Their weights, (K,), of sum 1.
+        different (np.ndarray): Scores of pairs of different people, (L,), ascending, that weigh the same.
+        num_ids (int): M.
+    """
+    step = -(-len(different) // MOST_FITTED)
+    different = different[step // 2 :: step]  # every so many of them, in their order
+    scores = np.concatenate([same, different]).astype(float)
+    weights = np.concatenate([num_ids * weights, np.full(len(different), num_ids / len(different))])
+    is_same = np.arange(len(scores)) < len(same)
+    if method == 'isotonic':
+        fit = need('sklearn.isotonic', 'calibration').IsotonicRegression()
+        fit.fit(
+            np.concatenate([scores, [scores.min(), scores.max()]]),
+            np.concatenate([is_same, [1, 0]]),
+            sample_weight=np.concatenate([weights, [1, 1]]),
+        )
+        return Isotonic(fit.X_thresholds_.astype(float), fit.y_thresholds_.astype(float))
+    # Platt's targets: a pair of one person counts as such by (M + 1) / (M + 2), and as one of two people by the rest
+    flipped = weights / (num_ids + 2)
+    centre, spread = scores.mean(), scores.std()
+    logistic = need('sklearn.linear_model', 'calibration').LogisticRegression(C=1e6)
+    logistic.fit(
+        np.tile((scores[:, None] - centre) / spread, (2, 1)),
+        np.concatenate([is_same, ~is_same]),
+        np.concatenate([weights - flipped, flipped]),
+    )
+    slope = max(0.0, float(logistic.coef_[0, 0]) / spread)  # as for the other curve: a higher score never tells less
+    intercept = float(logistic.intercept_[0]) - float(logistic.coef_[0, 0]) / spread * centre if slope else 0.0
+    return Platt(slope, intercept, 1 / (num_ids + 1))
+
+
+def person_probabilities(
+    ratios: np.ndarray,
+    persons: Sequence[object],
+    num_persons: int,
+    enrolled: float = 0.5,
+    unseen: float = 1.0,
+) -> tuple[np.ndarray, float]:
+    """Who the query shows, of the people in a gallery, or nobody of them: Bayes' rule, if all ratios told alike.
+
+    P(i) = (e/n) r_i / ((1 - e) + sum_j (e/n) r_j), P(nobody) = (1 - e) / the same, where r_i is the ratio of the best
+    row of person i. A row of which nobody knows whom it shows counts as one person in P(nobody), but it does not compete
+    with others of its kind, which may show the same: its odds are (e/n) r_i to the rest without these.
+
+    Args:
+        ratios (np.ndarray): Likelihood ratios of the rows that were seen, (K,), above 0, as of :meth:`Group.ratio`.
+        persons (Sequence): Whom each of them shows, None where it is not known.
+        num_persons (int): n, people in the gallery; rows of which it is not known whom they show count one each.
+        enrolled (float): e, the probability, before any score, that the query's person is in the gallery; each of n
+            alike. Defaults to 0.5.
+        unseen (float): Mean ratio of the people who are not among the rows, see :meth:`Group.unseen`. Defaults to 1.0.
+
+    Returns:
+        tuple[np.ndarray, float]: Probability of each row that it shows the query's person, (K,); P(nobody).
+
+    Raises:
+        ValueError: On ratios that are not above 0, another number of persons than of rows, more of them than n, or an
+            ``enrolled`` outside [0, 1].
+    """
+    ratios = np.asarray(ratios, float)
+    if ratios.shape != (len(persons),) or not (np.isfinite(ratios) & (ratios > 0)).all():
+        raise ValueError(f'ratios must be {len(persons)} finite numbers above 0, one for each of persons.')
+    if not 0 <= enrolled <= 1:
+        raise ValueError(f'enrolled is a probability, from 0 to 1, not {enrolled}.')
+    if not (np.isfinite(unseen) and unseen >= 0):
+        raise ValueError(f'unseen is a mean ratio, at least 0, not {unseen}.')
+    best: dict[object, float] = {}
+    for person, ratio in zip(persons, ratios.tolist(), strict=True):
+        if person is not None:
+            best[person] = max(ratio, best.get(person, 0.0))
+    unknown = np.array([person is None for person in persons], bool)
+    seen = len(best) + int(unknown.sum())
+    if num_persons < max(1, seen):
+        raise ValueError(f'num_persons is {num_persons}, and the rows show {seen}: expected as many at least.')
+    prior = enrolled / num_persons
+    rest = (1 - enrolled) + prior * (sum(best.values()) + (num_persons - seen) * unseen)
+    whole = rest + prior * ratios[unknown].sum()
+    odds = prior * np.array([ratio if person is None else best[person] for person, ratio in zip(persons, ratios)])
+    if whole == 0:
+        raise ValueError('enrolled is 1, no row was given, and unseen is 0: nobody is left.')
+    return np.where(unknown, odds / (rest + odds), odds / whole), (1 - enrolled) / whole
