@@ -1,4 +1,4 @@
-"""Calibration: what a score means, and how far it can be trusted. Needs scikit-learn to fit, and NumPy and SciPy to use."""
+"""Calibration: what a score means, and how far it can be trusted; scikit-learn is needed to fit one, not to use it."""
 
 from .calibration import Calibration
 from .conformal import coverage_range, identities_needed

@@ -17,7 +17,7 @@ from .pairs import Images, make_pairs
 from .probability import METHODS
 
 MODALITIES = ('rgb', 'ir')
-LEAST_IDS = 3
+LEAST_IDS = 5
 CAMERA_IDS = 100  # a pair of cameras has a group of its own from so many on: enough for 99 % sets, and 1 % false alarms
 
 
@@ -82,7 +82,7 @@ class Calibration:
             seed (int): Of what is drawn, where there are very many pairs. Defaults to 0.
 
         Raises:
-            ValueError: When an argument cannot be, when all scores are equal, or no two modalities have three identities.
+            ValueError: When an argument cannot be, when all scores are equal, or no two modalities have five identities.
             ImportError: Without scikit-learn.
         """
         need('sklearn', 'calibration')
@@ -117,8 +117,8 @@ class Calibration:
                 too_few.append(f'{kind[0].upper()} -> {kind[1].upper()}: {pairs.num_ids}')
         if not groups:
             raise ValueError(
-                f'too few identities have two images of which no camera took both in one modality ({", ".join(too_few)}): '
-                f'expected {LEAST_IDS} at least.'
+                f'too few identities have a pair of images that not one camera took in one modality '
+                f'({", ".join(too_few)}): expected {LEAST_IDS} at least.'
             )
         cameras = len(np.unique(images.camids[images.camids >= 0]))
         return cls(model, fingerprint, data, len(people), len(table), cameras, method, seed, groups)
@@ -134,7 +134,7 @@ class Calibration:
         found = {(g.query_modality, g.gallery_modality, g.query_camera, g.gallery_camera): g for g in self.groups}
         for cameras in ((query_camera, gallery_camera), (-1, -1)):
             if (query_modality, gallery_modality, *cameras) in found:
-                return found[query_modality, gallery_modality, *cameras]
+                return found[(query_modality, gallery_modality, *cameras)]
         there = ', '.join(g.name for g in self.groups if g.query_camera < 0)
         raise ValueError(
             f'{str(query_modality).upper()} queries in a gallery of {str(gallery_modality).upper()} images were not '

@@ -34,23 +34,33 @@ class DriftReference(NamedTuple):
     mean_covariance: np.ndarray  # (K, K) of the mean
     query_covariance: np.ndarray  # (K, K) of a query's effect
     gallery_covariance: np.ndarray  # (K, K) of the effect of one of the gallery
+    rest_covariance: np.ndarray  # (K, K) of what is of neither alone
     num_ids: int
 
     @classmethod
     def fit(cls, shares: np.ndarray, same: np.ndarray) -> 'DriftReference':
         """From the shares below each score of pairs of different people, (R, M, M), and ``same``, (K,)."""
-        num_ids = shares.shape[1]
-        off = ~np.eye(num_ids, dtype=bool)
-        values = polynomials(shares) * off[..., None]  # (R, M, M, K)
-        queries, gallery = values.sum(axis=2) / (num_ids - 1), values.sum(axis=1) / (num_ids - 1)  # (R, M, K)
-        mean = queries.mean(axis=(0, 1))
-        both = (queries + gallery).mean(axis=0)  # (M, K)
+        num_rounds, num_ids, _ = shares.shape
+        pool, off = num_ids - 1, ~np.eye(num_ids, dtype=bool)
+        queries, gallery, products = [], [], 0.0
+        for table in shares:
+            values = polynomials(table) * off[..., None]  # (M, M, K)
+            queries.append(values.sum(axis=1) / pool)
+            gallery.append(values.sum(axis=0) / pool)
+            products = products + values.reshape(-1, len(same)).T @ values.reshape(-1, len(same))
+        mean = np.mean(queries, axis=(0, 1))
+        of_queries, of_gallery = (np.mean([np.cov(rows.T) for rows in side], axis=0) for side in (queries, gallery))
+        total = products / (num_rounds * num_ids * pool) - np.outer(mean, mean)
+        # Means over n have the n-th part of what is of neither alone: total = queries + gallery + rest
+        rest = _positive((total - of_queries - of_gallery) / (1 - 2 / pool))
+        both = np.mean(queries, axis=0) + np.mean(gallery, axis=0)  # (M, K): as one and the other
         return cls(
             mean,
             same,
             np.cov(both.T) / num_ids,
-            np.mean([np.cov(rows.T) for rows in queries], axis=0),
-            np.mean([np.cov(rows.T) for rows in gallery], axis=0),
+            _positive(of_queries - rest / pool),
+            _positive(of_gallery - rest / pool),
+            rest,
             num_ids,
         )
 
@@ -61,7 +71,7 @@ class DriftReference(NamedTuple):
             self.mean_covariance
             + self.query_covariance / num_queries
             + self.gallery_covariance / gallery_size
-            + np.eye(k) / (num_queries * gallery_size)  # what is of neither alone: all of it, at most
+            + self.rest_covariance / (num_queries * gallery_size)
         )
         inverse = np.linalg.inv(covariance)
         apart = means.mean(axis=0) - self.mean
@@ -73,7 +83,13 @@ class DriftReference(NamedTuple):
         return statistic, float(f.sf(statistic * (free - k + 1) / (free * k), k, free - k + 1))
 
 
+def _positive(covariance: np.ndarray) -> np.ndarray:
+    """The nearest matrix without negative eigenvalues, (K, K)."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.maximum(values, 0) @ vectors.T
+
+
 def polynomials(shares: np.ndarray) -> np.ndarray:
-    """Legendre's on [0, 1], of degree 1, 2, 3, of mean 0 and variance 1 under a uniform distribution: (...) -> (..., 3)."""
+    """Legendre's on [0, 1], of degree 1, 2, 3: mean 0 and variance 1 where shares are uniform; (...) -> (..., 3)."""
     x = 2 * shares - 1
     return np.stack([3**0.5 * x, 5**0.5 * (3 * x**2 - 1) / 2, 7**0.5 * (5 * x**3 - 3 * x) / 2], axis=-1)

@@ -78,9 +78,10 @@ class Group:
         if min(same.min(), different[0]) == max(same.max(), different[-1]):
             raise ValueError(f'all scores are {same[0]:.3g}: features that tell no image from another are no use.')
         order = np.argsort(same, kind='stable')
-        knots = np.unique(np.concatenate([
-            np.quantile(values, np.linspace(0, 1, KNOTS)) for values in (same, different)
-        ]))  # fmt: skip
+        rates = [rate for rate in false_alarm_rates if alarms.num_ids >= searches_needed(rate)]
+        knots = np.unique([
+            values[np.linspace(0, len(values) - 1, KNOTS).astype(int)] for values in (same[order], different)
+        ])  # fmt: skip
         below = np.concatenate([[0.0], np.cumsum(weights[order])])
         same_below = np.minimum(below[np.searchsorted(same[order], knots)], 1)
         different_below = np.searchsorted(different, knots) / len(different)
@@ -99,10 +100,10 @@ class Group:
                 if pairs.num_ids >= identities_needed(level)
             },
             thresholds=tuple(
-                alarms.threshold(rate, size)
-                for size in gallery_sizes or sizes_up_to(alarms.pool)
-                for rate in false_alarm_rates
-                if size <= alarms.pool and alarms.num_ids >= searches_needed(rate)
+                threshold
+                for size in gallery_sizes or sizes_up_to(alarms.num_ids // 2)
+                if 2 * size <= alarms.num_ids
+                for threshold in alarms.thresholds(rates, size)
             ),
             drift=DriftReference.fit(shares, weights @ polynomials(np.interp(same, knots, different_below))),
         )
@@ -138,7 +139,8 @@ class Group:
             raise ValueError(f'level is a probability, between 0 and 1, not {level}.')
         if (needed := identities_needed(level)) > self.num_ids:
             raise ValueError(
-                f'a set that holds the person with {level:.4g} needs {needed} identities, {self.name} has {self.num_ids}.'
+                f'a set that holds the person with probability {level:.4g} needs {needed:,} identities, '
+                f'{self.name} has {self.num_ids:,}.'
             )
         enough = [known for known in self.candidate_scores if known >= level]
         if not enough:
@@ -152,6 +154,8 @@ class Group:
 
         A false alarm is a search for somebody who is not in the gallery, and any score at or above the threshold. Of a
         size that was not calibrated, it is the threshold of the next larger one, of a rate that of the next lower one.
+        It takes 1 / rate - 1 identities, and twice as many as the gallery has: no two galleries of more than half of
+        them are without people in common, and all of them tell too little of another gallery.
 
         Raises:
             ValueError: When there are too few identities; says how many it takes.
@@ -161,7 +165,7 @@ class Group:
         if gallery_size < 1:
             raise ValueError(f'gallery_size is a number of people, at least 1, not {gallery_size}.')
         what = f'a false-alarm rate of {false_alarm_rate:.4g} among {gallery_size:,} people'
-        if (needed := max(searches_needed(false_alarm_rate), gallery_size + 1)) > self.num_ids:
+        if (needed := max(searches_needed(false_alarm_rate), 2 * gallery_size)) > self.num_ids:
             raise ValueError(f'{what} needs {needed:,} identities, {self.name} has {self.num_ids:,}.')
         enough = [
             known
@@ -187,14 +191,14 @@ class Group:
         return float(np.clip((same + 1 / self.num_ids) / different, least, max(least, 1.0)))
 
     def check(self, scores: Sequence[np.ndarray], num_persons: int | None = None) -> Drift:
-        """Whether queries score as in the calibration: a two-sample test with the query, and the gallery's people, as units.
+        """Whether queries score as in the calibration: a two-sample test, whose units are queries and gallery's people.
 
-        It warns of one unchanged in a hundred. What it sees is the scores of different people, since it is not known
-        who is who: of a change that leaves these alone it knows nothing.
+        Where nothing has changed, it warns once in a hundred times. It sees the scores of different people, since it is
+        not known who is who: of a change that leaves these alone it knows nothing.
 
         Args:
-            scores (Sequence[np.ndarray]): For each query, of as many people, the scores of images of the gallery, of all
-                or of some that were not chosen by their scores, (n,).
+            scores (Sequence[np.ndarray]): For each query, each of another person, the scores of images of the gallery:
+                of all, or of some that were not chosen by their scores, (n,).
             num_persons (int, optional): People whom these images show. Defaults to None: each another one.
 
         Raises:

@@ -84,8 +84,8 @@ def person_probabilities(
     """Who the query shows, of the people in a gallery, or nobody of them: Bayes' rule, if all ratios told alike.
 
     P(i) = (e/n) r_i / ((1 - e) + sum_j (e/n) r_j), P(nobody) = (1 - e) / the same, where r_i is the ratio of the best
-    row of person i. A row of which nobody knows whom it shows counts as one person in P(nobody), but it does not compete
-    with others of its kind, which may show the same: its odds are (e/n) r_i to the rest without these.
+    row of person i. A row of which nobody knows whom it shows counts as one person in P(nobody), but it does not
+    compete with others of its kind, which may show the same: its odds are (e/n) r_i to the rest without these.
 
     Args:
         ratios (np.ndarray): Likelihood ratios of the rows that were seen, (K,), above 0, as of :meth:`Group.ratio`.
@@ -120,7 +120,7 @@ def person_probabilities(
     prior = enrolled / num_persons
     rest = (1 - enrolled) + prior * (sum(best.values()) + (num_persons - seen) * unseen)
     whole = rest + prior * ratios[unknown].sum()
-    odds = prior * np.array([ratio if person is None else best[person] for person, ratio in zip(persons, ratios)])
+    odds = prior * np.array([best.get(person, ratio) for person, ratio in zip(persons, ratios, strict=True)])
     if whole == 0:
         raise ValueError('enrolled is 1, no row was given, and unseen is 0: nobody is left.')
     return np.where(unknown, odds / (rest + odds), odds / whole), (1 - enrolled) / whole

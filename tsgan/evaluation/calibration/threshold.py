@@ -5,6 +5,7 @@ or above t (NIST's 1:N evaluations). Of a query that k of its n people reach, an
 it is 1 - C(n - k, G) / C(n, G): averaged over all sub-galleries, none has to be drawn.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,9 @@ CONFIDENCE = 0.95
 class Threshold(NamedTuple):
     """A score for a wished rate of false alarms, with what is known of both.
 
-    ``low`` and ``high`` are the 95 % interval of the score that has the wished rate, ``rate_low`` and ``rate_high`` that
-    of the rate that ``score`` gives, both over the choice of the calibration's people.
+    ``low`` and ``high`` are the 95 % interval of the score that has the wished rate (``high`` is 1 where that may be
+    above all scores that were seen), ``rate_low`` and ``rate_high`` that of the rate which ``score`` gives, both over
+    the choice of the calibration's people.
     """
 
     score: float
@@ -35,24 +37,46 @@ class FalseAlarms:
     """Searches for people who are not in the gallery.
 
     Args:
-        different (np.ndarray): Scores, (R, M, M): rounds, query's person, gallery's person, -inf where they are the same.
+        different (np.ndarray): Scores, (R, M, M): rounds, query's person, gallery's person, -inf on the diagonal.
+
+    Attributes:
+        scores (np.ndarray): All of them but the diagonal, (R * M * n,), the highest first.
+        pool (int): n = M - 1, people whom a query may be taken for.
     """
 
     def __init__(self, different: np.ndarray) -> None:
-        self.different = different
-        self.num_ids = different.shape[1]
-        self.pool = self.num_ids - 1  # people whom a query may be mistaken for
-        off = ~np.eye(self.num_ids, dtype=bool)
-        rows = different[:, off].reshape(-1, self.pool)  # (R * M, n)
-        rows = -np.sort(-rows, axis=1)
-        order = np.argsort(-rows, axis=None, kind='stable')
-        self.scores = rows.ravel()[order]  # (R * M * n,), the highest first
-        self.rank = order % self.pool  # of each score among those of its query, from 0
+        self.num_rounds, self.num_ids, _ = different.shape
+        self.pool = self.num_ids - 1
+        flat = different[:, ~np.eye(self.num_ids, dtype=bool)].ravel()  # row by row, (R * M * n,)
+        order = np.argsort(-flat, kind='stable')
+        self.scores = flat[order]
+        self._ascending = self.scores[::-1].copy()
+        self.query = order // self.pool  # (R * M * n,), 0 ... R * M - 1
+        member = order % self.pool
+        self.member = member + (member >= self.query % self.num_ids)  # 0 ... M - 1: the diagonal was left out
+        self.rank = np.empty_like(order)  # of each score among those of its query, from 0
+        by_query = np.argsort(self.query.astype(np.uint16), kind='stable')  # numbers of 16 bits sort fastest
+        self.rank[by_query] = np.tile(np.arange(self.pool), len(order) // self.pool)
+
+    def thresholds(self, false_alarm_rates: Sequence[float], gallery_size: int) -> list[Threshold]:
+        """Thresholds for wished rates; they take M >= 1 / rate - 1 and M >= 2 G people."""
+        rates = self.rates(gallery_size)
+        return [self._threshold(rate, gallery_size, rates) for rate in false_alarm_rates]
+
+    def _threshold(self, wished: float, gallery_size: int, rates: np.ndarray) -> Threshold:
+        _, count = self.rate_and_count(self.score_at(wished, rates), gallery_size)
+        # As if one more search had been a false alarm: then a new one is with this rate at most
+        score = self.score_at(wished - (1 - wished) / max(count, self.num_ids), rates)
+        rate, count = self.rate_and_count(score, gallery_size)
+        least, most = rate_interval(wished, count)
+        low = min(score, self.score_at(most, rates))
+        high = max(score, self.score_at(least, rates)) if least >= rates[0] else 1.0  # above all that was seen
+        return Threshold(score, low, high, wished, *rate_interval(rate, count), gallery_size, self.num_ids)
 
     def rates(self, gallery_size: int) -> np.ndarray:
         """FPIR at each of :attr:`scores`, ascending."""
         clear = _clear(self.pool, gallery_size)
-        return np.cumsum((clear[:-1] - clear[1:])[self.rank]) / (len(self.rank) / self.pool)
+        return np.cumsum((clear[:-1] - clear[1:])[self.rank]) / (self.num_rounds * self.num_ids)
 
     def score_at(self, rate: float, rates: np.ndarray) -> float:
         """The lowest score whose FPIR, of :meth:`rates`, is at most ``rate``."""
@@ -61,39 +85,23 @@ class FalseAlarms:
             return float(self.scores[-1])
         return float(np.nextafter(self.scores[place], np.float32(np.inf)))  # it is the first that is too low
 
-    def threshold(self, false_alarm_rate: float, gallery_size: int) -> Threshold:
-        """The threshold for a wished rate; it takes M >= 1 / rate - 1 and M > gallery_size."""
-        rates = self.rates(gallery_size)
-        count = self.effective(self.score_at(false_alarm_rate, rates), gallery_size)
-        # As if one more search had been a false alarm: then a new one is with this rate at most
-        count_for_one = max(count, self.num_ids)
-        score = self.score_at(false_alarm_rate - (1 - false_alarm_rate) / count_for_one, rates)
-        count = self.effective(score, gallery_size)
-        rate_low, rate_high = rate_interval(self.rate(score, gallery_size), count)
-        least, most = rate_interval(false_alarm_rate, count)
-        low, high = min(score, self.score_at(most, rates)), max(score, self.score_at(least, rates))
-        return Threshold(score, low, high, false_alarm_rate, rate_low, rate_high, gallery_size, self.num_ids)
-
-    def rate(self, score: float, gallery_size: int) -> float:
-        """FPIR at a score."""
-        reached = (self.different >= score).sum(axis=2)  # (R, M)
-        return float(1 - _clear(self.pool, gallery_size)[reached].mean())
-
-    def effective(self, score: float, gallery_size: int) -> float:
-        """Independent searches that would tell the rate at a score as exactly: p (1 - p) / its variance.
+    def rate_and_count(self, score: float, gallery_size: int) -> tuple[float, float]:
+        """FPIR at a score, p, and how many independent searches would tell it as exactly: p (1 - p) / its variance.
 
         The variance is the jackknife's over identities, each left out as query and as one of the gallery.
         """
-        clear = _clear(self.pool - 1, min(gallery_size, self.pool - 1))  # of the people who remain
-        reaches = self.different >= score  # (R, M, M)
-        reached = reaches.sum(axis=2)
-        alarms = 1 - clear[np.minimum(reached, self.pool - 1)]  # (R, M), where one is left out who does not reach it
-        fewer = alarms - (1 - clear[np.maximum(reached - 1, 0)])  # and how many fewer, where one does
-        without = alarms.sum(axis=1, keepdims=True) - alarms - np.matmul(fewer[:, None], reaches)[:, 0]  # (R, M)
-        without = without.mean(axis=0) / (self.num_ids - 1)  # (M,)
-        variance = (self.num_ids - 1) / self.num_ids * np.square(without - without.mean()).sum()
-        rate = self.rate(score, gallery_size)
-        return float(rate * (1 - rate) / variance) if variance > 0 and 0 < rate < 1 else float(self.num_ids)
+        above = len(self.scores) - np.searchsorted(self._ascending, np.float32(score))
+        query, member = self.query[:above], self.member[:above]
+        reached = np.bincount(query, minlength=self.num_rounds * self.num_ids)  # (R * M,)
+        rate = float(1 - _clear(self.pool, gallery_size)[reached].mean())
+        clear = _clear(self.pool - 1, gallery_size)  # of the people who remain
+        alarms = 1 - clear[np.minimum(reached, self.pool - 1)]  # (R * M,), where one is left out who does not reach it
+        fewer = alarms - (1 - clear[np.maximum(reached - 1, 0)])  # and by how much it is fewer, where one does
+        without = alarms.sum() - alarms.reshape(-1, self.num_ids).sum(axis=0)  # (M,)
+        without = (without - np.bincount(member, fewer[query], self.num_ids)) / (self.num_rounds * self.pool)
+        variance = self.pool / self.num_ids * np.square(without - without.mean()).sum()
+        known = 0 < rate < 1 and variance > 1e-12 * rate
+        return rate, float(rate * (1 - rate) / variance) if known else float(self.num_ids)
 
 
 def _clear(pool: int, gallery_size: int) -> np.ndarray:
