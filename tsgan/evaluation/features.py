@@ -227,23 +227,34 @@ def save_image_features(path: str, feats: np.ndarray, rows: Sequence, model: str
         model (str): Name of the model.
         fingerprint (str): What tells it from others.
     """
-    identities, cameras = [row.identity for row in rows], [row.camera for row in rows]
-    names = sorted({name for name in identities if name is not None})
-    numbers = map(int, names) if all(name.isdecimal() for name in names) else range(len(names))
-    pids = dict(zip(names, numbers, strict=True))
     _write(
         path,
         {
             'feats': np.asarray(feats, np.float32),
-            'paths': _texts([row.path for row in rows]),
-            'identities': _texts(identities),
-            'pids': np.array([pids.get(name, -1) for name in identities], np.int64),
-            'camids': np.array([camera_number(camera) for camera in cameras], np.int64),
-            'modalities': _texts([row.modality for row in rows]),
+            **image_labels(rows),
             'model': np.array(model),
             'fingerprint': np.array(fingerprint),
         },
     )
+
+
+def image_labels(rows: Sequence) -> dict[str, np.ndarray]:
+    """What is known of loose images, as :func:`save_image_features` has it: paths, identities, pids, camids, modalities.
+
+    Args:
+        rows (Sequence): N rows with `path`, `identity`, `camera` and `modality`, as of a `ReIDInferencer`.
+    """
+    identities = [row.identity for row in rows]
+    names = sorted({name for name in identities if name is not None})
+    numbers = map(int, names) if all(name.isdecimal() for name in names) else range(len(names))
+    pids = dict(zip(names, numbers, strict=True))
+    return {
+        'paths': _texts([row.path for row in rows]),
+        'identities': _texts(identities),
+        'pids': np.array([pids.get(name, -1) for name in identities], np.int64),
+        'camids': np.array([camera_number(row.camera) for row in rows], np.int64),
+        'modalities': _texts([row.modality for row in rows]),
+    }
 
 
 def camera_number(camera: str | None) -> int:
@@ -305,6 +316,28 @@ def load_image_features(path: str) -> FeatureTable:
         return FeatureTable(**{name: column[known] for name, column in arrays.items()})
     except (ValueError, IndexError, TypeError) as error:
         raise ValueError(f'{path}: {error}') from error
+
+
+def load_labelled_features(path: str) -> tuple[dict[str, np.ndarray], str, str]:
+    """Features with their labels from either kind of file, and what made them.
+
+    Returns:
+        tuple[dict[str, np.ndarray], str, str]: `feats` (N, D), `identities` (N,) str, '' where not known, `pids`,
+        `camids` (N,) int, -1 where not known, `modalities` (N,) str; the model's name and fingerprint, '' of a test's
+        features, which do not say.
+
+    Raises:
+        OSError: There is no such file, or it cannot be opened.
+        ValueError: It is no such file.
+    """
+    if not holds_image_features(path):
+        table = load_features(path)
+        columns = {name: getattr(table, name) for name in (*REQUIRED, 'modalities')}
+        return {**columns, 'identities': table.pids.astype(str)}, '', ''
+    keys = (*REQUIRED, 'modalities', 'identities', 'model', 'fingerprint')
+    arrays = _read_arrays(path, keys, keys)
+    model, fingerprint = (str(arrays.pop(name)) for name in ('model', 'fingerprint'))
+    return arrays, model, fingerprint
 
 
 def _read_arrays(path: str, keys: Sequence[str], required: Sequence[str]) -> dict[str, np.ndarray]:

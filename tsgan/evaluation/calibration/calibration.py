@@ -13,8 +13,9 @@ from tsgan.extras import need
 
 from .files import read_calibration, write_calibration
 from .group import Group
-from .pairs import Images, make_pairs
+from .pairs import Images, Pairs, make_pairs
 from .probability import METHODS
+from .reliability import Reliability, reliability
 
 MODALITIES = ('rgb', 'ir')
 LEAST_IDS = 5
@@ -82,7 +83,7 @@ class Calibration:
             seed (int): Of what is drawn, where there are very many pairs. Defaults to 0.
 
         Raises:
-            ValueError: When an argument cannot be, when all scores are equal, or no two modalities have five identities.
+            ValueError: When an argument cannot be, when all scores are equal, or too few identities are left.
             ImportError: Without scikit-learn.
         """
         need('sklearn', 'calibration')
@@ -93,24 +94,10 @@ class Calibration:
                 raise ValueError(f'{name} must be probabilities between 0 and 1, one at least, not {list(shares)}.')
         if gallery_sizes is not None and (not len(gallery_sizes) or min(gallery_sizes) < 1):
             raise ValueError(f'gallery_sizes must be numbers of people, at least 1, not {list(gallery_sizes)}.')
-        table = FeatureTable(feats, pids, camids, modalities=modalities)
-        if (table.pids < 0).any():
-            raise ValueError(f'{(table.pids < 0).sum()} of {len(table)} images are of nobody known (pid below 0).')
-        feats = l2_normalize(table.feats)
-        if not (named := feats.any(axis=1)).all():
-            raise ValueError(f'{(~named).sum()} of {len(table)} features are zero: they are like no image.')
-        people, person = np.unique(table.pids, return_inverse=True)
-        if len(people) < LEAST_IDS:
-            raise ValueError(f'{len(people)} identities are too few to calibrate on: expected {LEAST_IDS} at least.')
-        images = Images(feats, person, np.maximum(table.camids, -1))
+        images, num_ids = checked_images(feats, pids, camids, modalities)
         groups, too_few = [], []
-        for kind in progress(_kinds(images, table.modalities), 'pairs of cameras'):
-            is_query, is_gallery = (
-                (table.modalities == modality) & ((images.camids == cam) | (cam < 0))
-                for modality, cam in ((kind[0], kind[2]), (kind[1], kind[3]))
-            )
-            draws = np.random.default_rng([seed, *map(MODALITIES.index, kind[:2]), kind[2] + 1, kind[3] + 1])
-            pairs = make_pairs(images, is_query, is_gallery, kind[0] == kind[1], draws)
+        for kind in progress(kinds_of(images), 'pairs of cameras'):
+            pairs = pairs_of(images, kind, seed)
             if pairs.num_ids >= (LEAST_IDS if kind[2] < 0 else CAMERA_IDS):
                 groups.append(Group.fit(kind, pairs, method, levels, false_alarm_rates, gallery_sizes))
             elif kind[2] < 0:
@@ -121,7 +108,7 @@ class Calibration:
                 f'({", ".join(too_few)}): expected {LEAST_IDS} at least.'
             )
         cameras = len(np.unique(images.camids[images.camids >= 0]))
-        return cls(model, fingerprint, data, len(people), len(table), cameras, method, seed, groups)
+        return cls(model, fingerprint, data, num_ids, len(images.feats), cameras, method, seed, groups)
 
     def group(
         self, query_modality: str, gallery_modality: str, query_camera: int = -1, gallery_camera: int = -1
@@ -173,12 +160,32 @@ def _named(model: str, fingerprint: str) -> str:
     return f'{model or "a model without a name"} ({fingerprint[:12] or "no fingerprint"})'
 
 
-def _kinds(images: Images, modalities: np.ndarray) -> list[tuple[str, str, int, int]]:
+def checked_images(
+    feats: np.ndarray, pids: np.ndarray, camids: np.ndarray, modalities: np.ndarray
+) -> tuple[Images, int]:
+    """Labelled images, and how many identities they show.
+
+    Raises:
+        ValueError: On what :class:`FeatureTable` refuses, features of zeros, images of nobody known, too few identities.
+    """
+    table = FeatureTable(feats, pids, camids, modalities=modalities)
+    if (table.pids < 0).any():
+        raise ValueError(f'{(table.pids < 0).sum()} of {len(table)} images are of nobody known (pid below 0).')
+    feats = l2_normalize(table.feats)
+    if not (filled := feats.any(axis=1)).all():
+        raise ValueError(f'{(~filled).sum()} of {len(table)} features are zero: they are like no image.')
+    people, person = np.unique(table.pids, return_inverse=True)
+    if len(people) < LEAST_IDS:
+        raise ValueError(f'{len(people)} identities are too few to calibrate on: expected {LEAST_IDS} at least.')
+    return Images(feats, person, np.maximum(table.camids, -1), table.modalities), len(people)
+
+
+def kinds_of(images: Images) -> list[tuple[str, str, int, int]]:
     """Modality and camera of query and gallery: each two modalities that are there, before their cameras."""
     cameras = {
-        name: [-1, *np.unique(images.camids[(modalities == name) & (images.camids >= 0)]).tolist()]
+        name: [-1, *np.unique(images.camids[(images.modalities == name) & (images.camids >= 0)]).tolist()]
         for name in MODALITIES
-        if (modalities == name).any()
+        if (images.modalities == name).any()
     }
     return [
         (query, member, *cams)
@@ -187,3 +194,50 @@ def _kinds(images: Images, modalities: np.ndarray) -> list[tuple[str, str, int, 
         if (cams[0] < 0) == (cams[1] < 0)
         and (cams[0] < 0 or len(cameras[query]) + len(cameras[member]) > 4)  # of one camera each, it is the same group
     ]
+
+
+def pairs_of(images: Images, kind: tuple[str, str, int, int], seed: int) -> Pairs:
+    """Pairs of one kind, drawn by a seed, whatever other kinds there are."""
+    is_query, is_gallery = (
+        (images.modalities == modality) & ((images.camids == cam) | (cam < 0))
+        for modality, cam in ((kind[0], kind[2]), (kind[1], kind[3]))
+    )
+    draws = np.random.default_rng([seed, *map(MODALITIES.index, kind[:2]), kind[2] + 1, kind[3] + 1])
+    return make_pairs(images, is_query, is_gallery, kind[0] == kind[1], draws)
+
+
+def held_out_reliability(
+    feats: np.ndarray,
+    pids: np.ndarray,
+    camids: np.ndarray,
+    modalities: np.ndarray,
+    method: str = 'isotonic',
+    seed: int = 0,
+) -> dict[str, Reliability]:
+    """Reliability of a pair's probability, prior 0.5, on people who were not calibrated on, by modalities.
+
+    One half of the identities, drawn by the seed, is calibrated on, and tells of the pairs of the other half.
+
+    Args:
+        feats, pids, camids, modalities, method, seed: As of :meth:`Calibration.fit`.
+
+    Raises:
+        ValueError: As :meth:`Calibration.fit`, and when a half is too few identities.
+    """
+    images, num_ids = checked_images(feats, pids, camids, modalities)
+    in_first = np.isin(images.people, np.random.default_rng(seed).permutation(num_ids)[: num_ids // 2])
+    halves = [Images(*(column[chosen] for column in images)) for chosen in (in_first, ~in_first)]
+    found = {}
+    for kind in kinds_of(images):
+        if kind[2] >= 0:
+            continue
+        fitted, other = (pairs_of(half, kind, seed) for half in halves)
+        if min(fitted.num_ids, other.num_ids) >= LEAST_IDS:
+            group = Group.fit(kind, fitted, method, (0.5,), (0.5,), (1,))
+            same, different = other.same, other.different[:, ~np.eye(other.different.shape[1], dtype=bool)].ravel()
+            predicted = group.probability(np.concatenate([same, different]))
+            weights = np.concatenate([other.weights, np.full(len(different), 1 / len(different))])
+            found[group.name] = reliability(predicted, np.arange(len(predicted)) < len(same), weights)
+    if not found:
+        raise ValueError(f'half of {num_ids} identities is too few to calibrate on: expected {2 * LEAST_IDS} at least.')
+    return found

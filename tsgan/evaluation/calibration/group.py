@@ -72,7 +72,7 @@ class Group:
             ValueError: When all scores are equal.
         """
         same, people = pairs.same.astype(float), pairs.same_people
-        weights = (1 / np.bincount(people))[people] / pairs.num_ids  # (K,), of sum 1
+        weights = pairs.weights
         alarms = FalseAlarms(pairs.different)
         different = alarms.scores[::-1].astype(float)
         if min(same.min(), different[0]) == max(same.max(), different[-1]):

@@ -16,6 +16,7 @@ class Images(NamedTuple):
     feats: np.ndarray  # (N, D) float32, of unit length
     people: np.ndarray  # (N,) int, 0 ... P-1
     camids: np.ndarray  # (N,) int; -1: not known
+    modalities: np.ndarray  # (N,) 'rgb' or 'ir'
 
 
 class Pairs(NamedTuple):
@@ -33,6 +34,11 @@ class Pairs(NamedTuple):
     def num_ids(self) -> int:
         """M, the identities with a pair of their own."""
         return int(self.same_people[-1]) + 1 if len(self.same_people) else 0
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of pairs of one person, (K,): each identity's add up to 1 / M."""
+        return (1 / np.bincount(self.same_people))[self.same_people] / self.num_ids
 
 
 def make_pairs(
