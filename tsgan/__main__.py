@@ -17,6 +17,7 @@ COMMANDS = {
     'page': 'demo/app.py',
     'demo': 'tools/demo.py',
     'eval': 'tools/analysis_tools/eval_features.py',
+    'calibrate': 'tools/analysis_tools/calibrate.py',
     'compare': 'tools/analysis_tools/compare.py',
     'report': 'tools/analysis_tools/report.py',
     'vis-ranking': 'tools/visualization/vis_ranking.py',

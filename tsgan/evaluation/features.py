@@ -239,7 +239,7 @@ def save_image_features(path: str, feats: np.ndarray, rows: Sequence, model: str
 
 
 def image_labels(rows: Sequence) -> dict[str, np.ndarray]:
-    """What is known of loose images, as :func:`save_image_features` has it: paths, identities, pids, camids, modalities.
+    """What is known of loose images: `paths` and other keys of :func:`save_image_features`.
 
     Args:
         rows (Sequence): N rows with `path`, `identity`, `camera` and `modality`, as of a `ReIDInferencer`.

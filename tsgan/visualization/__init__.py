@@ -10,6 +10,7 @@ _PLACES = {
     'draw_translated': 'translations',
     'draw_translations': 'translations',
     'embed': 'tsne',
+    'plot_calibration': 'calibration',
     'plot_curves': 'curves',
     'plot_tsne': 'tsne',
     'rank': 'rankings',

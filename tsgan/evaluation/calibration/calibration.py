@@ -166,7 +166,7 @@ def checked_images(
     """Labelled images, and how many identities they show.
 
     Raises:
-        ValueError: On what :class:`FeatureTable` refuses, features of zeros, images of nobody known, too few identities.
+        ValueError: On what :class:`FeatureTable` refuses, features of zeros, images of nobody known, too few people.
     """
     table = FeatureTable(feats, pids, camids, modalities=modalities)
     if (table.pids < 0).any():

@@ -111,7 +111,7 @@ def _group_read(group: dict) -> Group:
             raise ValueError('probabilities of 0 or 1')
     else:
         curve = Platt(*(_number(curve[name]) for name in Platt._fields))
-        if not (curve.slope >= 0 and 0 < curve.least <= 0.5):
+        if not (curve.slope >= 0 and 0 < curve.least <= 0.5 <= curve.most < 1):
             raise ValueError('a curve that does not rise')
     scores, same, different = (
         _ascending(group['scores']),

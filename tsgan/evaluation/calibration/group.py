@@ -11,7 +11,7 @@ from .pairs import Pairs
 from .probability import Isotonic, Platt, fit_curve
 from .threshold import FalseAlarms, Threshold
 
-KNOTS = 257  # of each kind of pairs, in the table of shares
+KNOTS = 101  # of each kind of pairs, in the table of shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Group:
             *kind,
             num_ids=pairs.num_ids,
             num_pairs=(len(same), len(different)),
-            curve=fit_curve(method, same, weights, different, pairs.num_ids),
+            curve=fit_curve(method, same, weights, different, pairs.num_ids, alarms.num_pairs()),
             scores=knots,
             same_below=same_below,
             different_below=different_below,
@@ -109,7 +109,10 @@ class Group:
         )
 
     def ratio(self, scores: np.ndarray) -> np.ndarray:
-        """Likelihood ratios, p(score | one person) / p(score | two people), within [1 / M, M]: of ``scores``' shape."""
+        """Likelihood ratios, p(score | one person) / p(score | two people), of ``scores``' shape.
+
+        They are within bounds that the calibration's people support, see :func:`.probability.fit_curve`.
+        """
         probability = self.curve.probability(np.asarray(scores, float))
         return probability / (1 - probability)
 

@@ -22,23 +22,27 @@ class Isotonic(NamedTuple):
 
 
 class Platt(NamedTuple):
-    """A logistic curve, cut off at a probability and at 1 less it."""
+    """A logistic curve, cut off at the least and at the most probability."""
 
     slope: float
     intercept: float
     least: float
+    most: float
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         logits = np.clip(self.slope * np.asarray(scores, float) + self.intercept, -700, 700)
-        return np.clip(1 / (1 + np.exp(-logits)), self.least, 1 - self.least)
+        return np.clip(1 / (1 + np.exp(-logits)), self.least, self.most)
 
 
-def fit_curve(method: str, same: np.ndarray, weights: np.ndarray, different: np.ndarray, num_ids: int):
+def fit_curve(
+    method: str, same: np.ndarray, weights: np.ndarray, different: np.ndarray, num_ids: int, num_different: float
+) -> Isotonic | Platt:
     """Probability that a pair of this score is of one person, if half of all pairs were.
 
-    M identities count as M + 1 of either kind: one more pair of one person has the lowest score of all, and one more
-    pair of two people the highest (the rule of succession, as in Brümmer's FoCal toolkit; a logistic curve has Platt's
-    targets instead, and is cut off). So no ratio is above M, or below 1 / M: what is rarer, M people cannot tell.
+    Each kind of pair has one more than was seen, where it tells most against the kind: of M + 1 people one scores
+    lowest of all with an image of their own, and of E + 1 independent pairs of two people one scores highest (the rule
+    of succession, as in Brümmer's FoCal toolkit; a logistic curve has Platt's targets instead, and is cut off). So
+    ratios are from 1 / M to E, at most: what is rarer than that, the calibration's people cannot tell.
 
     Args:
         method (str): 'isotonic', or 'platt': a logistic curve.
@@ -46,32 +50,35 @@ def fit_curve(method: str, same: np.ndarray, weights: np.ndarray, different: np.
         weights (np.ndarray): Their weights, (K,), of sum 1.
         different (np.ndarray): Scores of pairs of different people, (L,), ascending, that weigh the same.
         num_ids (int): M.
+        num_different (float): E, how many independent pairs would tell as much.
     """
     step = -(-len(different) // MOST_FITTED)
     different = different[step // 2 :: step]  # every so many of them, in their order
     scores = np.concatenate([same, different]).astype(float)
-    weights = np.concatenate([num_ids * weights, np.full(len(different), num_ids / len(different))])
+    weights = np.concatenate([weights, np.full(len(different), 1 / len(different))])
     is_same = np.arange(len(scores)) < len(same)
+    counts = np.where(is_same, num_ids, num_different)
+    least, most = 1 / (num_ids + 1), num_different / (num_different + 1)
     if method == 'isotonic':
         fit = need('sklearn.isotonic', 'calibration').IsotonicRegression()
         fit.fit(
             np.concatenate([scores, [scores.min(), scores.max()]]),
             np.concatenate([is_same, [1, 0]]),
-            sample_weight=np.concatenate([weights, [1, 1]]),
+            sample_weight=np.concatenate([weights * counts / (counts + 1), [least, 1 - most]]),
         )
         return Isotonic(fit.X_thresholds_.astype(float), fit.y_thresholds_.astype(float))
-    # Platt's targets: a pair of one person counts as such by (M + 1) / (M + 2), and as one of two people by the rest
-    flipped = weights / (num_ids + 2)
+    # Platt's targets: of N pairs of a kind, each counts as such by (N + 1) / (N + 2), and as the other one by the rest
+    flipped = weights / (counts + 2)
     centre, spread = scores.mean(), scores.std()
     logistic = need('sklearn.linear_model', 'calibration').LogisticRegression(C=1e6)
     logistic.fit(
         np.tile((scores[:, None] - centre) / spread, (2, 1)),
         np.concatenate([is_same, ~is_same]),
-        np.concatenate([weights - flipped, flipped]),
+        num_ids * np.concatenate([weights - flipped, flipped]),
     )
     slope = max(0.0, float(logistic.coef_[0, 0]) / spread)  # as for the other curve: a higher score never tells less
-    intercept = float(logistic.intercept_[0]) - float(logistic.coef_[0, 0]) / spread * centre if slope else 0.0
-    return Platt(slope, intercept, 1 / (num_ids + 1))
+    intercept = float(logistic.intercept_[0]) - slope * centre if slope else 0.0
+    return Platt(slope, intercept, least, most)
 
 
 def person_probabilities(

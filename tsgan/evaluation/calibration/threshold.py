@@ -103,6 +103,11 @@ class FalseAlarms:
         known = 0 < rate < 1 and variance > 1e-12 * rate
         return rate, float(rate * (1 - rate) / variance) if known else float(self.num_ids)
 
+    def num_pairs(self) -> float:
+        """E, M or more: so many independent pairs would tell as exactly how rare the scores of one pair in M are."""
+        _, count = self.rate_and_count(self.score_at(1 / self.num_ids, self.rates(1)), 1)
+        return max(count, float(self.num_ids))
+
 
 def _clear(pool: int, gallery_size: int) -> np.ndarray:
     """Probability that none of k people is among G that are drawn from n, for k = 0 ... n, (n + 1,)."""
