@@ -11,6 +11,7 @@ from .pairs import Pairs
 from .probability import Isotonic, Platt, fit_curve
 from .threshold import FalseAlarms, Threshold
 
+ROUNDING = 1e-6  # of a product of features in float32
 KNOTS = 101  # of each kind of pairs, in the table of shares
 
 
@@ -75,7 +76,7 @@ class Group:
         weights = pairs.weights
         alarms = FalseAlarms(pairs.different)
         different = alarms.scores[::-1].astype(float)
-        if min(same.min(), different[0]) == max(same.max(), different[-1]):
+        if max(same.max(), different[-1]) - min(same.min(), different[0]) < ROUNDING:
             raise ValueError(f'all scores are {same[0]:.3g}: features that tell no image from another are no use.')
         order = np.argsort(same, kind='stable')
         rates = [rate for rate in false_alarm_rates if alarms.num_ids >= searches_needed(rate)]
@@ -184,7 +185,7 @@ class Group:
     def unseen(self, score: float) -> float:
         """Mean ratio of a person of whom it is known only that all images score below.
 
-        It is P(below | one person) / P(below | two people), within [1 / M, 1].
+        It is P(below | one person) / P(below | two people), from the lowest ratio there is to 1.
         """
         same = np.interp(score, self.scores, self.same_below)
         different = np.interp(score, self.scores, self.different_below)

@@ -42,7 +42,7 @@ def fit_curve(
     Each kind of pair has one more than was seen, where it tells most against the kind: of M + 1 people one scores
     lowest of all with an image of their own, and of E + 1 independent pairs of two people one scores highest (the rule
     of succession, as in Brümmer's FoCal toolkit; a logistic curve has Platt's targets instead, and is cut off). So
-    ratios are from 1 / M to E, at most: what is rarer than that, the calibration's people cannot tell.
+    ratios are from 1 / (M + 1) to E + 1: what is rarer than that, the calibration's people cannot tell.
 
     Args:
         method (str): 'isotonic', or 'platt': a logistic curve.
@@ -58,13 +58,14 @@ def fit_curve(
     weights = np.concatenate([weights, np.full(len(different), 1 / len(different))])
     is_same = np.arange(len(scores)) < len(same)
     counts = np.where(is_same, num_ids, num_different)
-    least, most = 1 / (num_ids + 1), num_different / (num_different + 1)
     if method == 'isotonic':
         fit = need('sklearn.isotonic', 'calibration').IsotonicRegression()
         fit.fit(
             np.concatenate([scores, [scores.min(), scores.max()]]),
             np.concatenate([is_same, [1, 0]]),
-            sample_weight=np.concatenate([weights * counts / (counts + 1), [least, 1 - most]]),
+            sample_weight=np.concatenate(
+                [weights * counts / (counts + 1), [1 / (num_ids + 1), 1 / (num_different + 1)]]
+            ),
         )
         return Isotonic(fit.X_thresholds_.astype(float), fit.y_thresholds_.astype(float))
     # Platt's targets: of N pairs of a kind, each counts as such by (N + 1) / (N + 2), and as the other one by the rest
@@ -78,7 +79,7 @@ def fit_curve(
     )
     slope = max(0.0, float(logistic.coef_[0, 0]) / spread)  # as for the other curve: a higher score never tells less
     intercept = float(logistic.intercept_[0]) - slope * centre if slope else 0.0
-    return Platt(slope, intercept, least, most)
+    return Platt(slope, intercept, 1 / (num_ids + 2), (num_different + 1) / (num_different + 2))
 
 
 def person_probabilities(
