@@ -173,7 +173,10 @@ def alarm_rows(fits: dict[int, list[Calibration]], worlds: dict) -> Iterator[lis
                     right = world.alarms.score_at(rate, rates)
                     by_rate = sum(t.rate_low <= r <= t.rate_high for t, r in zip(found, true, strict=True))
                     by_score = sum(t.low <= right <= t.high for t in found)
-                    span = f'{100 * np.mean([t.rate_low for t in found]):.2f} to {100 * np.mean([t.rate_high for t in found]):.2f}'
+                    span = ' to '.join(
+                        f'{100 * np.mean(ends):.2f}'
+                        for ends in zip(*((t.rate_low, t.rate_high) for t in found), strict=True)
+                    )
                     yield [
                         named(direction), count, size, f'{100 * rate:.0f}', percent(true, 2), span,
                         f'{by_rate} of {len(found)}', f'{by_score} of {len(found)}',
