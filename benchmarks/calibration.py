@@ -171,6 +171,7 @@ def alarm_rows(fits: dict[int, list[Calibration]], worlds: dict) -> Iterator[lis
                     found = [c.group(*direction).threshold(rate, size) for c in of_count]
                     true = [world.alarms.rate_and_count(t.score, size)[0] for t in found]
                     right = world.alarms.score_at(rate, rates)
+                    _, pairs = world.alarms.rate_and_count(right, size)
                     by_rate = sum(t.rate_low <= r <= t.rate_high for t, r in zip(found, true, strict=True))
                     by_score = sum(t.low <= right <= t.high for t in found)
                     span = ' to '.join(
@@ -178,7 +179,8 @@ def alarm_rows(fits: dict[int, list[Calibration]], worlds: dict) -> Iterator[lis
                         for ends in zip(*((t.rate_low, t.rate_high) for t in found), strict=True)
                     )
                     yield [
-                        named(direction), count, size, f'{100 * rate:.0f}', percent(true, 2), span,
+                        named(direction), count, size, f'{100 * rate:.0f}', percent(true, 2),
+                        f'{100 * (rate * (1 - rate) / pairs) ** 0.5:.2f}', span,
                         f'{by_rate} of {len(found)}', f'{by_score} of {len(found)}',
                     ]  # fmt: skip
 
@@ -236,6 +238,9 @@ def change_rows(of_count: list[Calibration], worlds: dict[str, World], direction
         for queries, people in ((20, 100), (100, 100), (300, 300)):
             draws, warned = np.random.default_rng(0), []
             rounds, count, _ = world.pairs.different.shape
+            if queries + people > count:
+                cells.append('')
+                continue
             for group in groups:
                 for _ in range(TRIALS):
                     drawn = draws.choice(count, queries + people, replace=False)
@@ -281,8 +286,9 @@ def main() -> None:
         'calibrated by camera pair, %',
     ]
     print(table_of(head, camera_rows(fits, fresh)), flush=True)
-    head = ['pairs', 'identities', 'people in gallery', 'wished rate, %', 'rate, %', 'its interval (mean)']
-    print(table_of([*head, 'rate in its interval', 'score in its interval'], alarm_rows(fits, worlds)), flush=True)
+    head = ['pairs', 'identities', 'people in gallery', 'wished rate, %', 'rate, %']
+    head += ['error by the people tried on', 'its interval (mean)', 'rate in its interval', 'score in its interval']
+    print(table_of(head, alarm_rows(fits, worlds)), flush=True)
     head = ['pairs', 'identities', 'ECE of a pair, %', 'enrolled, %', 'people', 'best row: said / true, %']
     head += ['nobody: said / true, %', 'ECE of best row', 'ECE of nobody']
     print(table_of(head, reliability_rows(fits, worlds)), flush=True)

@@ -70,7 +70,7 @@ class FalseAlarms:
         rate, count = self.rate_and_count(score, gallery_size)
         least, most = rate_interval(wished, count)
         low = min(score, self.score_at(most, rates))
-        high = max(score, self.score_at(least, rates)) if least >= rates[0] else 1.0  # above all that was seen
+        high = max(score, self.score_at(least, rates) if least >= rates[0] else 1.0)  # it may be above all
         return Threshold(score, low, high, wished, *rate_interval(rate, count), gallery_size, self.num_ids)
 
     def rates(self, gallery_size: int) -> np.ndarray:
