@@ -7,7 +7,7 @@ the folder: what is there is not made again. Prints Markdown.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,14 +70,23 @@ class World(NamedTuple):
         return self.coverage(score) + (people - 1) * float((self.alarms.scores >= score).mean())
 
 
-def features(file: Path, root: Path, people: range, changed: Callable | None = None) -> FeatureTable:
-    """Features of people of a rendered data set, or with ``changed`` of their IR images in another style; cached."""
+def features(
+    file: Path, root: Path, people: Iterable[int] | None = None, changed: Callable | None = None
+) -> FeatureTable:
+    """Features of people of a rendered data set, or with ``changed`` of their IR images in another style; cached.
+
+    Without ``people``, of a folder whose own folders say what is IR.
+    """
     if not file.exists():
         from tsgan.apis import ReIDInferencer
 
-        wanted = {f'{pid:04d}' for pid in people}
-        images = [image for image in find_images(str(root)) if image.row.identity in wanted]
-        images = [image._replace(row=image.row._replace(modality=modality_of(image.row.camera))) for image in images]
+        images = find_images(str(root))
+        if people is not None:
+            wanted = {f'{pid:04d}' for pid in people}
+            images = [image for image in images if image.row.identity in wanted]
+            images = [
+                image._replace(row=image.row._replace(modality=modality_of(image.row.camera))) for image in images
+            ]
         if changed:
             images = [
                 LooseImage(image.row._replace(path=None), changed(cv2.imread(image.row.path)))
@@ -257,6 +266,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--calibrations', type=int, default=20, help='of each size; default: %(default)s')
     parser.add_argument('--fresh', type=int, default=1500, help='people that none has seen; default: %(default)s')
     parser.add_argument('--others', type=int, default=1000, help='people under other cameras; default: %(default)s')
+    parser.add_argument('--images', help='a folder of people of your own, rgb/ and ir/, as one more change')
     return parser.parse_args()
 
 
@@ -264,9 +274,9 @@ def main() -> None:
     args = parse_args()
     folder = args.folder
     total = args.calibrations * max(args.ids) + args.fresh
-    own = dict(num_train=1, num_val=0, num_pretrain=0, frames=2)
-    render_dataset(folder / 'seed1', num_test=total - 1, seed=1, **own)
-    render_dataset(folder / 'seed2', num_test=args.others - 1, seed=2, **own)
+    few = dict(num_train=1, num_val=0, num_pretrain=0, frames=2)
+    render_dataset(folder / 'seed1', num_test=total - 1, seed=1, **few)
+    render_dataset(folder / 'seed2', num_test=args.others - 1, seed=2, **few)
     whole = features(folder / 'seed1.npz', folder / 'seed1', range(1, total + 1))
     order = np.random.default_rng(0).permutation(np.arange(1, total + 1))
     unseen, order = order[: args.fresh], order[args.fresh :]
@@ -308,6 +318,9 @@ def main() -> None:
         )
         feats, pids, camids, modalities = (np.concatenate(pair) for pair in columns)
         changed[f'queries: {name}'] = World.of(FeatureTable(feats, pids, camids, modalities=modalities), direction)
+    if args.images:
+        own = features(folder / f'{Path(args.images).name}.npz', Path(args.images))
+        changed[f'all: {Path(args.images).name}, {len(np.unique(own.pids))} people'] = World.of(own, direction)
     head = ['IR -> RGB; what has changed', *(f'coverage of the {100 * level:.0f} % set, %' for level in LEVELS)]
     head += ['rate, % (1 % wished), 1 person', f'among {SEARCHED}']
     head += [f'warned, % ({q} queries, {g} people)' for q, g in ((20, 100), (100, 100), (300, 300))]
