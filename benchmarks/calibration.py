@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.stats import norm
 
 from tsgan.command_line import MODEL, run
 from tsgan.datasets.loose_images import LooseImage, find_images
@@ -26,6 +27,7 @@ from tsgan.evaluation.calibration.threshold import FalseAlarms
 DIRECTIONS = (('ir', 'rgb'), ('rgb', 'ir'), ('rgb', 'rgb'), ('ir', 'ir'))
 LEVELS, RATES, SIZES = (0.9, 0.95), (0.01, 0.1), (1, 10, 50, 100)
 SEARCHED = 100  # people in the gallery, where one size is shown
+CHECKED = (20, 50), (100, 100), (300, 300)  # queries and people of a drift check
 TRIALS = 10  # of searches and of drift checks, for each calibration
 
 
@@ -244,7 +246,7 @@ def change_rows(of_count: list[Calibration], worlds: dict[str, World], direction
         for size in (1, SEARCHED):
             scores = [group.threshold(0.01, size).score for group in groups]
             cells.append(percent([world.alarms.rate_and_count(score, size)[0] for score in scores], 2))
-        for queries, people in ((20, 100), (100, 100), (300, 300)):
+        for queries, people in CHECKED:
             draws, warned = np.random.default_rng(0), []
             rounds, count, _ = world.pairs.different.shape
             if queries + people > count:
@@ -257,6 +259,32 @@ def change_rows(of_count: list[Calibration], worlds: dict[str, World], direction
                     warned.append(group.check(list(scores)).drifted)
             cells.append(f'{100 * np.mean(warned):.1f}')
         yield [name, *cells]
+
+
+def simulated_rows(repeats: int, count: int = 100) -> Iterator[list]:
+    """Intervals where the truth is known: score = effect of the query + of the person in the gallery + the rest."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    for of_query, of_gallery in ((0.1, 0.1), (0.33, 0.33), (0.1, 0.75)):  # shares of the spread
+        rest = 1 - of_query - of_gallery
+
+        def true_rate(score: float, people: int, of_query: float = of_query) -> float:
+            score = np.inf if score == 1 else score  # 1 is above all cosines
+            clear = norm.cdf((score - of_query**0.5 * nodes) / (1 - of_query) ** 0.5) ** people
+            return float(weights @ (1 - clear) / weights.sum())
+
+        for people, rate in ((people, rate) for people in SIZES if 2 * people <= count for rate in RATES):
+            draws, found = np.random.default_rng(0), []
+            for _ in range(repeats):
+                scores = of_query**0.5 * draws.normal(size=(1, count, 1)) + of_gallery**0.5 * draws.normal(size=count)
+                scores = (scores + rest**0.5 * draws.normal(size=(1, count, count))).astype(np.float32)
+                scores[:, np.arange(count), np.arange(count)] = -np.inf
+                (told,) = FalseAlarms(scores).thresholds([rate], people)
+                true = true_rate(told.score, people)
+                by_score = true_rate(told.high, people) <= rate <= true_rate(told.low, people)
+                found.append((true, told.rate_low <= true <= told.rate_high, by_score))
+            true, *covered = np.array(found, float).T
+            cells = (f'{100 * each.mean():.1f}' for each in covered)
+            yield [f'{of_query:.2f}', f'{of_gallery:.2f}', people, f'{100 * rate:.0f}', percent(true, 2), *cells]
 
 
 def parse_args() -> argparse.Namespace:
@@ -323,7 +351,7 @@ def main() -> None:
         changed[f'all: {Path(args.images).name}, {len(np.unique(own.pids))} people'] = World.of(own, direction)
     head = ['IR -> RGB; what has changed', *(f'coverage of the {100 * level:.0f} % set, %' for level in LEVELS)]
     head += ['rate, % (1 % wished), 1 person', f'among {SEARCHED}']
-    head += [f'warned, % ({q} queries, {g} people)' for q, g in ((20, 100), (100, 100), (300, 300))]
+    head += [f'warned, % ({q} queries, {g} people)' for q, g in CHECKED]
     print(f'{max(args.ids)} identities\n')
     print(table_of(head, change_rows(fits[max(args.ids)], changed, direction)), flush=True)
 
@@ -332,7 +360,10 @@ def main() -> None:
     anew = calibrations(folder, 'seed2', others, [pids[:count], pids[count : 2 * count]])
     world = World.of(some(others, pids[2 * count :]), direction)
     print(f'calibrated anew on {count} people under the other cameras, tried on {len(pids) - 2 * count}\n')
-    print(table_of(head, change_rows(anew, {'nothing': world}, direction)))
+    print(table_of(head, change_rows(anew, {'nothing': world}, direction)), flush=True)
+    head = ['spread of the query', 'of the person in the gallery', 'people in gallery', 'wished rate, %', 'rate, %']
+    print('drawn scores, 200 calibrations of 100 people\n')
+    print(table_of([*head, 'rate in its interval, %', 'score in its interval, %'], simulated_rows(200)))
 
 
 if __name__ == '__main__':
