@@ -268,7 +268,7 @@ def simulated_rows(repeats: int, count: int = 100) -> Iterator[list]:
         rest = 1 - of_query - of_gallery
 
         def true_rate(score: float, people: int, of_query: float = of_query) -> float:
-            score = np.inf if score == 1 else score  # 1 is above all cosines
+            score = np.inf if score == 1 else 10 * score  # 1 is above all cosines
             clear = norm.cdf((score - of_query**0.5 * nodes) / (1 - of_query) ** 0.5) ** people
             return float(weights @ (1 - clear) / weights.sum())
 
@@ -276,7 +276,8 @@ def simulated_rows(repeats: int, count: int = 100) -> Iterator[list]:
             draws, found = np.random.default_rng(0), []
             for _ in range(repeats):
                 scores = of_query**0.5 * draws.normal(size=(1, count, 1)) + of_gallery**0.5 * draws.normal(size=count)
-                scores = (scores + rest**0.5 * draws.normal(size=(1, count, count))).astype(np.float32)
+                scores = scores + rest**0.5 * draws.normal(size=(1, count, count))
+                scores = (scores / 10).astype(np.float32)  # as cosines, within -1 and 1
                 scores[:, np.arange(count), np.arange(count)] = -np.inf
                 (told,) = FalseAlarms(scores).thresholds([rate], people)
                 true = true_rate(told.score, people)
