@@ -196,6 +196,29 @@ def alarm_rows(fits: dict[int, list[Calibration]], worlds: dict) -> Iterator[lis
                     ]  # fmt: skip
 
 
+def images_rows(of_count: list[Calibration], worlds: dict) -> Iterator[list]:
+    """Galleries of as many images, but several of each person."""
+    for direction, world in worlds.items():
+        groups = [c.group(*direction) for c in of_count]
+        images, draws = world.images, np.random.default_rng(0)
+        queries, gallery = (
+            [np.flatnonzero(chosen & (images.people == person)) for person in range(images.people.max() + 1)]
+            for chosen in (images.modalities == direction[0], images.modalities == direction[1])
+        )
+        for people in (SEARCHED // 2, SEARCHED // 4):
+            best = []
+            for _ in range(20 * TRIALS):
+                order = draws.permutation(len(gallery))
+                there = [draws.choice(gallery[person], SEARCHED // people, replace=False) for person in order[:people]]
+                asked = [draws.choice(queries[person]) for person in order[people:]]
+                best.append((images.feats[asked] @ images.feats[np.concatenate(there)].T).max(axis=1))
+            best = np.concatenate(best)
+            rates = (
+                [(best >= group.threshold(0.01, size).score).mean() for group in groups] for size in (people, SEARCHED)
+            )
+            yield [named(direction), people, SEARCHED // people, *(percent(each, 2) for each in rates)]
+
+
 def searches(world: World, group: Group, enrolled: float, people: int, draws: np.random.Generator) -> Iterator[tuple]:
     """Probability and truth of each search's best row, and of nobody, in galleries of so many."""
     rounds, count, _ = world.pairs.different.shape
@@ -328,6 +351,8 @@ def main() -> None:
     head = ['pairs', 'identities', 'people in gallery', 'wished rate, %', 'rate, %']
     head += ['error by the people tried on', 'its interval (mean)', 'rate in its interval', 'score in its interval']
     print(table_of(head, alarm_rows(fits, worlds)), flush=True)
+    head = ['pairs', 'people in gallery', 'images of each', 'rate at the 1 % threshold for the people, %']
+    print(table_of([*head, 'for the images, %'], images_rows(fits[max(args.ids)], worlds)), flush=True)
     head = ['pairs', 'identities', 'ECE of a pair, %', 'enrolled, %', 'people', 'best row: said / true, %']
     head += ['nobody: said / true, %', 'ECE of best row', 'ECE of nobody']
     print(table_of(head, reliability_rows(fits, worlds)), flush=True)

@@ -1,7 +1,10 @@
 """Calibration.fit and its groups, as they are used, saved and refused."""
 
 import json
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from tsgan.evaluation.calibration import Calibration, calibration_table, held_out_reliability
 from tsgan.evaluation.calibration.calibration import checked_images, pairs_of
 
+ROOT = Path(__file__).parents[2]
 CAMERAS = {1: 'rgb', 2: 'rgb', 3: 'ir'}
 
 
@@ -148,6 +152,27 @@ def test_levels_and_rates_in_between_take_the_careful_side(calibration):
 def test_what_the_identities_do_not_suffice_for_gives_their_number_and_no_other(calibration, ask, said):
     with pytest.raises(ValueError, match=said):
         ask(calibration.group('ir', 'rgb'))
+
+
+def test_of_very_many_people_some_are_searched_for_and_all_of_them_have_pairs(monkeypatch):
+    monkeypatch.setattr('tsgan.evaluation.calibration.pairs.MOST_PEOPLE', 40)
+    monkeypatch.setattr('tsgan.evaluation.calibration.pairs.MOST_SAME', 3)
+    group = Calibration.fit(*labelled(num_ids=90)).group('ir', 'rgb')
+    assert group.num_ids == 90 and group.num_pairs[0] == 270 and group.candidates(0.95)
+    assert group.threshold(0.05, 20).num_ids == 40
+    with pytest.raises(ValueError, match='needs 99 identities, IR -> RGB has 40 that were searched for'):
+        group.threshold(0.01)
+
+
+def test_neither_scikit_learn_nor_torch_is_needed_to_use_one(calibration, tmp_path):
+    calibration.save(tmp_path / 'c.json')
+    code = (
+        'import sys; from tsgan.evaluation.calibration import Calibration as C; '
+        f'g = C.load({str(tmp_path / "c.json")!r}).groups[0]; g.ratio(0.1), g.threshold(0.1), g.candidates(0.9); '
+        'sys.exit(", ".join({"sklearn", "torch", "mmengine", "matplotlib"} & set(sys.modules)) or 0)'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr.strip() == '', done.stderr
 
 
 def test_what_was_not_asked_for_in_the_fit_is_refused():

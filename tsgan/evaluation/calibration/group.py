@@ -169,8 +169,9 @@ class Group:
         if gallery_size < 1:
             raise ValueError(f'gallery_size is a number of people, at least 1, not {gallery_size}.')
         what = f'a false-alarm rate of {false_alarm_rate:.4g} among {gallery_size:,} people'
-        if (needed := max(searches_needed(false_alarm_rate), 2 * gallery_size)) > self.num_ids:
-            raise ValueError(f'{what} needs {needed:,} identities, {self.name} has {self.num_ids:,}.')
+        num_ids = self.drift.num_ids  # all, but of very many some
+        if (needed := max(searches_needed(false_alarm_rate), 2 * gallery_size)) > num_ids:
+            raise ValueError(f'{what} needs {needed:,} identities, {self.name} has {num_ids:,} that were searched for.')
         enough = [
             known
             for known in self.thresholds
