@@ -176,7 +176,9 @@ def test_neither_scikit_learn_nor_torch_is_needed_to_use_one(calibration, tmp_pa
 
 
 def test_what_was_not_asked_for_in_the_fit_is_refused():
-    calibration = Calibration.fit(*labelled(num_ids=60), levels=[0.8], false_alarm_rates=[0.1], gallery_sizes=[3, 100])
+    calibration = Calibration.fit(
+        *labelled(num_ids=60), levels=np.array([0.8]), false_alarm_rates=[0.1], gallery_sizes=np.array([3, 100])
+    )
     group = calibration.group('ir', 'rgb')
     assert group.candidates(0.5) == group.candidates(0.8) and group.threshold(0.2, 2).gallery_size == 3
     for ask in (lambda: group.candidates(0.9), lambda: group.threshold(0.05), lambda: group.threshold(0.1, 4)):
@@ -200,6 +202,11 @@ def test_a_saved_calibration_answers_as_before(method, tmp_path):
         assert one.candidate_scores == other.candidate_scores and one.check(asked) == other.check(asked)
     text = json.loads((tmp_path / 'new/c.json').read_text(encoding='utf-8'))
     assert text['fingerprint'] == 'ff' and text['groups'][0]['num_ids'] == 120
+    arrays = dict(
+        levels=np.array([0.8]), false_alarm_rates=np.array([0.1]), gallery_sizes=np.array([3]), seed=np.int64(3)
+    )
+    Calibration.fit(*labelled(num_ids=30), **arrays).save(tmp_path / 'arrays.json')
+    assert Calibration.load(tmp_path / 'arrays.json').group('ir', 'rgb').threshold(0.1).gallery_size == 3
     loaded.save(tmp_path / 'again.json')
     assert (tmp_path / 'again.json').read_bytes() == (tmp_path / 'new/c.json').read_bytes()
 

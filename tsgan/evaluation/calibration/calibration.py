@@ -74,11 +74,11 @@ class Calibration:
             pids (np.ndarray): Identities, (N,), int, at least 0.
             camids (np.ndarray): Cameras, (N,), int; -1: not known.
             modalities (np.ndarray): 'rgb' or 'ir', (N,), str.
-            method (str): 'isotonic', or 'platt': a logistic curve, for few identities. Defaults to 'isotonic'.
+            method (str): 'isotonic', or 'platt': a logistic curve. Defaults to 'isotonic'.
             levels (Sequence[float]): Of candidate sets. Those for which a group has too few identities are left out.
             false_alarm_rates (Sequence[float]): Of thresholds. Likewise.
             gallery_sizes (Sequence[int], optional): Of thresholds, people. Likewise. Defaults to None: 1, 2, 5, 10, 20,
-                50 ... and all that there are.
+                50 ... and half of the identities.
             model, fingerprint, data (str): What the features are of, and what the images are.
             seed (int): Of what is drawn, where there are very many pairs. Defaults to 0.
 
@@ -90,16 +90,18 @@ class Calibration:
         if method not in METHODS:
             raise ValueError(f'method is one of {", ".join(METHODS)}, not {method!r}.')
         for name, shares in (('levels', levels), ('false_alarm_rates', false_alarm_rates)):
-            if not shares or not all(0 < share < 1 for share in shares):
+            if not len(shares) or not all(0 < share < 1 for share in shares):
                 raise ValueError(f'{name} must be probabilities between 0 and 1, one at least, not {list(shares)}.')
         if gallery_sizes is not None and (not len(gallery_sizes) or min(gallery_sizes) < 1):
             raise ValueError(f'gallery_sizes must be numbers of people, at least 1, not {list(gallery_sizes)}.')
+        levels, rates = ([float(share) for share in shares] for shares in (levels, false_alarm_rates))
+        sizes = None if gallery_sizes is None else [int(size) for size in gallery_sizes]
         images, num_ids = checked_images(feats, pids, camids, modalities)
         groups, too_few = [], []
         for kind in progress(kinds_of(images), 'pairs of cameras'):
             pairs = pairs_of(images, kind, seed)
             if pairs.num_ids >= (LEAST_IDS if kind[2] < 0 else CAMERA_IDS):
-                groups.append(Group.fit(kind, pairs, method, levels, false_alarm_rates, gallery_sizes))
+                groups.append(Group.fit(kind, pairs, method, levels, rates, sizes))
             elif kind[2] < 0:
                 too_few.append(f'{kind[0].upper()} -> {kind[1].upper()}: {pairs.num_ids}')
         if not groups:
@@ -108,7 +110,7 @@ class Calibration:
                 f'({", ".join(too_few)}): expected {LEAST_IDS} at least.'
             )
         cameras = len(np.unique(images.camids[images.camids >= 0]))
-        return cls(model, fingerprint, data, num_ids, len(images.feats), cameras, method, seed, groups)
+        return cls(model, fingerprint, data, num_ids, len(images.feats), cameras, method, int(seed), groups)
 
     def group(
         self, query_modality: str, gallery_modality: str, query_camera: int = -1, gallery_camera: int = -1

@@ -66,7 +66,7 @@ class Group:
 
         Args:
             kind (tuple): Query modality, gallery modality, query camera, gallery camera.
-            pairs (Pairs): Of three identities at least.
+            pairs (Pairs): Of five identities at least.
             method, levels, false_alarm_rates, gallery_sizes: As of :meth:`Calibration.fit`.
 
         Raises:
@@ -77,9 +77,12 @@ class Group:
         alarms = FalseAlarms(pairs.different)
         different = alarms.scores[::-1].astype(float)
         if max(same.max(), different[-1]) - min(same.min(), different[0]) < ROUNDING:
-            raise ValueError(f'all scores are {same[0]:.3g}: features that tell no image from another are no use.')
+            raise ValueError(
+                f'all scores are {same[0]:.3g}: features that tell no image from another tell nobody apart.'
+            )
         order = np.argsort(same, kind='stable')
         rates = [rate for rate in false_alarm_rates if alarms.num_ids >= searches_needed(rate)]
+        sizes = sizes_up_to(alarms.num_ids // 2) if gallery_sizes is None else gallery_sizes
         knots = np.unique([
             values[np.linspace(0, len(values) - 1, KNOTS).astype(int)] for values in (same[order], different)
         ])  # fmt: skip
@@ -102,7 +105,7 @@ class Group:
             },
             thresholds=tuple(
                 threshold
-                for size in gallery_sizes or sizes_up_to(alarms.num_ids // 2)
+                for size in sizes
                 if 2 * size <= alarms.num_ids
                 for threshold in alarms.thresholds(rates, size)
             ),
@@ -221,11 +224,9 @@ class Group:
         gallery_size = min(float(np.mean(sizes)), num_persons or np.inf)
         statistic, p_value = self.drift.test(np.array(means), gallery_size)
         drifted = p_value < SIZE
-        which = 'are not distributed' if drifted else 'do not differ'
-        sentence = (
-            f'Scores of {len(scores)} queries {which} {"as in" if drifted else "from"} the calibration of {self.name} '
-            f'(p = {p_value:.2g})' + (': its numbers may not hold here.' if drifted else '.')
-        )
+        says = 'are not distributed as in' if drifted else 'show no difference from'
+        sentence = f'Scores of {len(scores)} queries {says} the calibration of {self.name} (p = {p_value:.2g})'
+        sentence += ': its numbers may not hold here.' if drifted else '.'
         return Drift(statistic, p_value, len(scores), drifted, sentence)
 
 
