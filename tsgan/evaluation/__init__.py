@@ -10,9 +10,11 @@ from .features import (
     save_features,
     save_image_features,
 )
+from .open_set import fpir_tpir
 from .protocols import (
     CrossModalityProtocol,
     LLCMProtocol,
+    OpenSetProtocol,
     RegDBProtocol,
     Setting,
     SingleModalityProtocol,
@@ -23,6 +25,7 @@ from .protocols import (
 from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
 from .report import results_table, write_results
 from .rerank import FeatureDistances, KReciprocalReranker, MatrixDistances, k_reciprocal_rerank
+from .verification import ScoreCurve, verification
 
 __all__ = [
     'METRIC_NAMES',
@@ -32,9 +35,11 @@ __all__ = [
     'KReciprocalReranker',
     'LLCMProtocol',
     'MatrixDistances',
+    'OpenSetProtocol',
     'QueryScores',
     'RegDBProtocol',
     'SYSUMM01Protocol',
+    'ScoreCurve',
     'ScoredSetting',
     'Setting',
     'SingleModalityProtocol',
@@ -43,6 +48,7 @@ __all__ = [
     'comparison_table',
     'described_protocol',
     'evaluate',
+    'fpir_tpir',
     'holds_image_features',
     'k_reciprocal_rerank',
     'load_features',
@@ -54,5 +60,6 @@ __all__ = [
     'score_settings',
     'score_trials',
     'summarize',
+    'verification',
     'write_results',
 ]
