@@ -90,7 +90,7 @@ def score_settings(
         ValueError: As `evaluate` does.
     """
     settings = protocol.settings(features)
-    feats = _unit_length(features) if normalize else features.feats  # (N, D)
+    feats = unit_length(features) if normalize else features.feats  # (N, D)
     if (feats == feats[0]).all():  # ties rank by row: the order of the table would make the numbers
         raise ValueError(f'All {len(feats)} features are equal: they tell nobody apart.')
     scored = _score_plain(features, centre(feats), settings, memory_mb)
@@ -104,7 +104,7 @@ def score_settings(
     return scored
 
 
-def _unit_length(table: FeatureTable) -> np.ndarray:
+def unit_length(table: FeatureTable) -> np.ndarray:
     """Features of unit length, (N, D) float32. Raises ValueError for those that are zeros."""
     zeros = ~table.feats.any(axis=1)  # (N,)
     if zeros.any():
@@ -120,7 +120,7 @@ def _score_plain(
 ) -> dict[str, ScoredSetting]:
     """Scores of every trial, from one ranking for all trials that share queries and rules."""
     scores = {name: [None] * len(setting.trials) for name, setting in settings.items()}
-    for (dedupe, exclude, _), trials in _by_queries_and_rules(settings).items():
+    for (dedupe, exclude, _), trials in by_queries_and_rules(settings).items():
         query = trials[0][2].query  # (Q,)
         gallery = np.unique(np.concatenate([trial.gallery for _, _, trial in trials]))  # (G,): of all these trials
         members = np.stack([np.isin(gallery, trial.gallery) for _, _, trial in trials], axis=1)  # (G, T)
@@ -146,7 +146,7 @@ def _score_plain(
     return {name: ScoredSetting(setting, scores[name], reranked=False) for name, setting in settings.items()}
 
 
-def _by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tuple[str, int, Trial]]]:
+def by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tuple[str, int, Trial]]]:
     """Trials that one ranking will do for, each with the name of its setting and its number there."""
     groups = {}
     for name, setting in settings.items():

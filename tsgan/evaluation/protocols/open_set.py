@@ -16,8 +16,8 @@ class OpenSetProtocol:
     is the same in all its trials: a trial says which images of a person are in the gallery, a repeat which people are.
     So a setting has trials x repeats trials, the repeats of the first one first.
 
-    A query is unenrolled where the gallery has no image of its person. That are the unknown ones, and those whom the
-    closed protocol never put there (in SYSU-MM01's indoor search, the people whom no indoor camera saw).
+    A query is unenrolled where the gallery has no image of its person: the unknown ones, and those whom the closed
+    protocol never has there (in SYSU-MM01's indoor search, the people whom no indoor camera saw).
 
     Args:
         closed: The closed protocol, such as `SYSUMM01Protocol()`.
@@ -39,16 +39,18 @@ class OpenSetProtocol:
         seed: int = 0,
         unknown_ids: Sequence[int] | None = None,
     ):
+        self.closed = closed
+        if unknown_ids is not None:
+            if not len(unknown_ids):
+                raise ValueError('unknown_ids names nobody: expected the identities that are left out of the gallery.')
+            self.unknown, self.repeats, self.seed = None, 1, None
+            self.unknown_ids = sorted({int(pid) for pid in unknown_ids})
+            return
         if not 0 < unknown < 1:
             raise ValueError(f'unknown is the share of people left out of the gallery, above 0, below 1, not {unknown}.')
         if repeats < 1 or seed < 0:
             raise ValueError(f'Repeats start at 1 and seeds at 0, got repeats={repeats}, seed={seed}.')
-        if unknown_ids is not None and not len(unknown_ids):
-            raise ValueError('unknown_ids names nobody: expected the identities that are left out of the gallery.')
-        self.closed = closed
-        self.unknown_ids = None if unknown_ids is None else sorted({int(pid) for pid in unknown_ids})
-        drawn = self.unknown_ids is None
-        self.unknown, self.repeats, self.seed = (unknown, repeats, seed) if drawn else (None, 1, None)
+        self.unknown, self.repeats, self.seed, self.unknown_ids = unknown, repeats, seed, None
 
     def describe(self) -> dict:
         """What a result must be published with."""
