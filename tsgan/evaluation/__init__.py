@@ -10,7 +10,7 @@ from .features import (
     save_features,
     save_image_features,
 )
-from .open_set import fpir_tpir
+from .open_set import OPEN_SET_NAMES, Searches, evaluate_open_set, fpir_tpir, open_set_table, search
 from .protocols import (
     CrossModalityProtocol,
     LLCMProtocol,
@@ -29,6 +29,7 @@ from .verification import ScoreCurve, verification
 
 __all__ = [
     'METRIC_NAMES',
+    'OPEN_SET_NAMES',
     'CrossModalityProtocol',
     'FeatureDistances',
     'FeatureTable',
@@ -41,6 +42,7 @@ __all__ = [
     'SYSUMM01Protocol',
     'ScoreCurve',
     'ScoredSetting',
+    'Searches',
     'Setting',
     'SingleModalityProtocol',
     'Trial',
@@ -48,17 +50,20 @@ __all__ = [
     'comparison_table',
     'described_protocol',
     'evaluate',
+    'evaluate_open_set',
     'fpir_tpir',
     'holds_image_features',
     'k_reciprocal_rerank',
     'load_features',
     'load_image_features',
+    'open_set_table',
     'results_table',
     'save_features',
     'save_image_features',
     'score_queries',
     'score_settings',
     'score_trials',
+    'search',
     'summarize',
     'verification',
     'write_results',

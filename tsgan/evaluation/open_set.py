@@ -1,8 +1,8 @@
 """Open-set search: is this person in the gallery at all, and if so, who?
 
-As NIST's 1:N evaluations define it, at rank one: FPIR(t) is the share of the searches for people who are not enrolled in
-which any candidate scores t or more; TPIR(t) is the share of the searches for enrolled people whose best candidate is the
-right person and scores t or more (FNIR = 1 - TPIR).
+As NIST's 1:N evaluations define it, at rank one: FPIR(t) is the share of the searches for people who are not enrolled
+in which any candidate scores t or more; TPIR(t) is the share of the searches for enrolled people whose best candidate
+is the right person and scores t or more (FNIR = 1 - TPIR).
 
 Source: Grother, Ngan and Hanaoka, "Face Recognition Vendor Test, Part 2: Identification", NISTIR 8271, 2019.
 """
@@ -147,6 +147,38 @@ def evaluate_open_set(
     return result
 
 
+def open_set_table(results: dict[str, dict], confidence: float = 95.0) -> str:
+    """What `evaluate_open_set` returns, as a table: a row a setting and camera pair; what it is of stands below."""
+    rows = {}
+    for name, row in results.items():
+        rows[name] = row
+        rows |= {f'{name}, {pair}': part for pair, part in row['camera_pairs'].items()}
+    width = max(map(len, ['setting', *rows]))
+    head = ''.join(f'{name + " %":>23}' for name in OPEN_SET_NAMES)
+    lines = [f'{"setting":<{width}}{head}   [{confidence:g} % interval over identities]']
+    for name, row in rows.items():
+        lines.append(f'{name:<{width}}{"".join(_cell(row[m], row["intervals"][m]) for m in OPEN_SET_NAMES)}'.rstrip())
+    for name, row in results.items():
+        count = {key: f'{value:,.0f}' for key, value in row['counts'].items()}
+        lines.append(
+            f'{name}: {row["num_trials"]} trials ({row["sampling"]}) x {row["repeats"]} repeats, each of '
+            f'{count["searches_enrolled"]} searches for {count["people_enrolled"]} enrolled people and '
+            f'{count["searches_unenrolled"]} for {count["people_unenrolled"]} unenrolled ones, among '
+            f'{count["images_in_gallery"]} images of {count["people_in_gallery"]} people; '
+            f'{count["pairs_genuine"]} genuine and {count["pairs_impostor"]} impostor pairs a trial.'
+        )
+    for name, row in rows.items():
+        for reason in dict.fromkeys(row['not_measured'].values()):
+            lines.append(f'{name}: {reason}')
+    return '\n'.join(lines)
+
+
+def _cell(value: float | None, ends: list[float] | None) -> str:
+    if value is None:
+        return f'{"-":>23}'
+    return f'{value:8.2f} ' + (f'[{ends[0]:5.2f}, {ends[1]:5.2f}]' if ends else ' ' * 14)
+
+
 class _ScoredTrial(NamedTuple):
     """Queries and gallery of a closed trial, each sorted by camera: identities, cameras, and scores.
 
@@ -196,8 +228,8 @@ def _scored_trials(
             needed = len(query) * (4 * len(gallery) + 32 * largest) / MIB
             if needed > memory_mb:
                 raise ValueError(
-                    f"The {len(query)} x {largest} pairs of setting '{name}' need {needed:.0f} MiB to be sorted: expected "
-                    f'a budget (memory_mb, --memory-mb) of as much, not {memory_mb:g}.'
+                    f"The {len(query)} x {largest} pairs of setting '{name}' need {needed:.0f} MiB to be sorted: "
+                    f'expected a budget (memory_mb, --memory-mb) of as much, not {memory_mb:g}.'
                 )
             scores = _cosines(feats, query, gallery)  # (Q, G)
             if settings[name].exclude:
@@ -272,7 +304,9 @@ class _Tally:
             if not self.least(name):
                 what, kind = name.split('_')
                 of = f'searches for {kind} people' if what == 'searches' else f'{kind} pairs'
-                raise ValueError(f"Setting '{setting}' is empty: a trial has no {of} in the gallery that queries may see.")
+                raise ValueError(
+                    f"Setting '{setting}' is empty: a trial has no {of} in the gallery that queries may see."
+                )
 
     def reason(self, name: str) -> str:
         """Why a metric cannot be measured."""
@@ -313,7 +347,8 @@ class _Tally:
         if min(map(self.least, sides)) < 2:
             return None
         total, number = self.resampled[name]
-        return (100 * interval(total[number > 0] / number[number > 0], confidence)).tolist()
+        there = number > 0
+        return (100 * interval(total[there] / number[there], confidence)).tolist() if there.any() else None
 
 
 def _measure(

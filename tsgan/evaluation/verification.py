@@ -2,10 +2,9 @@
 
 A pair is accepted where its score is at or above a threshold. FAR is the share of impostor pairs (of two people) that
 are accepted, TAR the share of genuine pairs (of one person). Both change at scores alone, so a wished FAR is met by the
-lowest threshold whose FAR is not above it: nothing is interpolated, and equal scores are accepted together or not at all.
+lowest threshold whose FAR is not above it. Nothing is interpolated; equal scores are accepted together or not at all.
 """
 
-from collections.abc import Sequence
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,7 +40,9 @@ class ScoreCurve:
         for name, there in (('true', self.num_true), ('false', None)):
             scores = np.sort(np.asarray(getattr(self, name)).ravel())
             if not (len(scores) if there is None else there):
-                raise ValueError(f'There is nothing that should {"not " * (name == "false")}be accepted: no rate of it.')
+                raise ValueError(
+                    f'There is nothing that should {"not " * (name == "false")}be accepted: no rate of it.'
+                )
             if not np.isfinite(scores).all():
                 raise ValueError('Scores must be finite.')
             object.__setattr__(self, name, scores)

@@ -47,7 +47,9 @@ class OpenSetProtocol:
             self.unknown_ids = sorted({int(pid) for pid in unknown_ids})
             return
         if not 0 < unknown < 1:
-            raise ValueError(f'unknown is the share of people left out of the gallery, above 0, below 1, not {unknown}.')
+            raise ValueError(
+                f'unknown is the share of people left out of the gallery, above 0, below 1, not {unknown}.'
+            )
         if repeats < 1 or seed < 0:
             raise ValueError(f'Repeats start at 1 and seeds at 0, got repeats={repeats}, seed={seed}.')
         self.unknown, self.repeats, self.seed, self.unknown_ids = unknown, repeats, seed, None
@@ -92,7 +94,7 @@ class OpenSetProtocol:
             others = np.setdiff1d(self.unknown_ids, searched)
             if len(others):
                 raise ValueError(
-                    f"unknown_ids: nobody searches for identity {', '.join(map(str, others[:5].tolist()))}"
+                    f'unknown_ids: nobody searches for identity {", ".join(map(str, others[:5].tolist()))}'
                     f"{', ...' if len(others) > 5 else ''} in setting '{name}'; expected identities of its queries."
                 )
             draws = [np.array(self.unknown_ids)]
@@ -109,7 +111,7 @@ class OpenSetProtocol:
             ]
         if not len(np.setdiff1d(people, draws[0])):
             raise ValueError(
-                f"Setting '{name}' has {len(people)} people who are searched for and in the gallery, and all of them are "
-                'left out of it: at least one must stay.'
+                f"Setting '{name}' has {len(people)} people who are searched for and in the gallery, and all of them "
+                'are left out of it: at least one must stay.'
             )
         return draws
