@@ -228,8 +228,8 @@ def _scored_trials(
             needed = len(query) * (4 * len(gallery) + 32 * largest) / MIB
             if needed > memory_mb:
                 raise ValueError(
-                    f"The {len(query)} x {largest} pairs of setting '{name}' need {needed:.0f} MiB to be sorted: "
-                    f'expected a budget (memory_mb, --memory-mb) of as much, not {memory_mb:g}.'
+                    f"The {len(query)} x {largest} pairs of setting '{name}' need {np.ceil(needed):.0f} MiB to be "
+                    f'sorted: expected a budget (memory_mb, --memory-mb) of as much, not {memory_mb:g}.'
                 )
             scores = _cosines(feats, query, gallery)  # (Q, G)
             if settings[name].exclude:

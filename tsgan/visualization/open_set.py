@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEARCH, PAIRS = ('FPIR', 'TPIR'), ('FAR', 'TAR')  # false rate, true rate
-BELOW = {  # of the scores: name of a distribution -> label, colour
+BELOW = {  # of the scores: name of a distribution -> label, colour, line
     'search': {
-        'right': ('in the gallery, right person first', RUNS[0]),
-        'wrong': ('in the gallery, somebody else first', RUNS[3]),
-        'unenrolled': ('not in the gallery', RUNS[1]),
+        'right': ('in the gallery, right person first', RUNS[0], '-'),
+        'wrong': ('in the gallery, somebody else first', RUNS[3], '--'),
+        'unenrolled': ('not in the gallery', RUNS[1], '-'),
     },
-    'pairs': {'genuine': ('one person', RUNS[0]), 'impostor': ('two people', RUNS[1])},
+    'pairs': {'genuine': ('one person', RUNS[0], '-'), 'impostor': ('two people', RUNS[1], '-')},
 }
 
 
@@ -80,14 +80,14 @@ def _curves(axis: 'Axes', results: Mapping[str, Mapping], false: str, true: str)
     _plain(axis)
 
 
-def _distributions(axis: 'Axes', distributions: Mapping[str, list], shown: Mapping[str, tuple[str, str]]) -> None:
+def _distributions(axis: 'Axes', distributions: Mapping[str, list], shown: Mapping[str, tuple[str, str, str]]) -> None:
     edges = np.array(distributions['edges'])
     highest = []
-    for name, (label, colour) in shown.items():
+    for name, (label, colour, line) in shown.items():
         counts = np.array(distributions[name], float)
         if counts.sum():
             share = 100 * counts / counts.sum()
-            axis.stairs(share, edges, color=colour, linewidth=1.3, label=label)
+            axis.stairs(share, edges, color=colour, linewidth=1.3, linestyle=line, label=label)
             axis.stairs(share, edges, color=colour, alpha=0.15, fill=True)
             highest.append(np.flatnonzero(counts)[[0, -1]])
     first, last = np.array(highest).min(), np.array(highest).max()
