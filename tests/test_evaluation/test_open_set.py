@@ -225,10 +225,10 @@ def test_intervals_are_of_people_drawn_anew_with_all_their_searches_and_pairs(cr
         sys.modules['tsgan.evaluation.verification'], 'MOST_THRESHOLDS', 10**6
     )  # as the loop: every one
     closed, opened = protocol.closed.settings(crowd), protocol.settings(crowd)
-    result = evaluate_open_set(crowd, protocol, num_resamples=12, confidence=80, seed=3)
+    result = evaluate_open_set(crowd, protocol, num_resamples=6, confidence=80, seed=3)
     draws = np.random.default_rng(3)
     for name in closed:
-        weights = draws.multinomial(PEOPLE, np.full(PEOPLE, 1 / PEOPLE), 12)  # all are searched for, so all are drawn
+        weights = draws.multinomial(PEOPLE, np.full(PEOPLE, 1 / PEOPLE), 6)  # all are searched for, so all are drawn
         searches = [slow_searches(crowd, trial, None) for trial in opened[name].trials]
         pairs = [slow_pairs(crowd, trial, None) for trial in closed[name].trials]
         rates = [slow_measures(searches, pairs, dict(enumerate(drawn.tolist(), start=1))) for drawn in weights]
@@ -245,6 +245,24 @@ def test_a_resample_without_searches_of_a_kind_has_no_rate_and_little_memory_cha
     rates = resample_searches(searches, np.arange(4), drawn)
     np.testing.assert_allclose(rates[1], [1 / 2, 1, np.nan, 1])
     np.testing.assert_array_equal(rates, resample_searches(searches, np.arange(4), drawn, memory_mb=1e-4))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 4)), min_size=2, max_size=60),
+    st.integers(0, 99),
+)
+def test_searches_that_score_alike_are_accepted_together_in_resamples_too(searches, seed):
+    best, hit, enrolled, person = map(np.array, zip(*searches, strict=True))
+    if enrolled.all() or not enrolled.any():
+        return
+    drawn = np.random.default_rng(seed).multinomial(5, np.full(5, 0.2), 6).T  # (people, resamples)
+    rates = resample_searches(Searches(enrolled | True, enrolled, best / 7, hit & enrolled), person, drawn)
+    for times, rate in zip(drawn.T, rates.T, strict=True):
+        searched = [[(s[0], s[2], s[1])] * times[s[3]] for s in searches]
+        searched = [s for copies in searched for s in copies]
+        true, false = [s[0] for s in searched if s[1] and s[2]], [s[0] for s in searched if not s[1]]
+        expected = [slow_at(true, false, sum(s[1] for s in searched), level, 'no matter') for level in (0.01, 0.1)]
+        np.testing.assert_allclose(rate, expected)
 
 
 def test_the_curves_pass_through_the_rates_of_the_table_and_end_at_rank_one(crowd, protocol):

@@ -436,14 +436,13 @@ def resample_searches(searches: Searches, person: np.ndarray, drawn: np.ndarray,
     false = falling[~searches.enrolled[falling]]  # (F,)
     true = falling[(searches.enrolled & searches.hit)[falling]]  # (T,)
     false_scores, true_scores = searches.best[false], searches.best[true]
-    last = np.flatnonzero(np.append(np.diff(false_scores) != 0, True))  # (E,): of equal scores, which go together
-    accepted = np.cumsum(drawn[person[false]], axis=0)[last]  # (E, R)
+    accepted = np.cumsum(drawn[person[false]], axis=0)  # (F, R)
     hits = np.concatenate([np.zeros((1, drawn.shape[1]), int), np.cumsum(drawn[person[true]], axis=0)])  # (T + 1, R)
     enrolled = drawn[person[searches.enrolled]].sum(axis=0)  # (R,)
-    refused = np.append(false_scores[last], -np.inf)  # (E + 1,)
+    refused = np.append(false_scores, -np.inf)  # (F + 1,)
     rates = []
     for fpir in FPIRS:
-        place = (accepted <= fpir * accepted[-1] + WHOLE).sum(axis=0)  # (R,): the first score that must not be accepted
-        above = len(true) - np.searchsorted(true_scores[::-1], refused[place], 'right')  # (R,)
+        place = (accepted <= fpir * accepted[-1] + WHOLE).sum(axis=0)  # (R,): the first that must not be accepted...
+        above = len(true) - np.searchsorted(true_scores[::-1], refused[place], 'right')  # ... with all that equal it
         rates.append(np.take_along_axis(hits, above[None], axis=0)[0] / np.maximum(enrolled, 1))
     return np.where((enrolled > 0) & (accepted[-1] > 0), np.stack(rates), np.nan)
