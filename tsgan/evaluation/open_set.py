@@ -154,8 +154,10 @@ def open_set_table(results: dict[str, dict], confidence: float = 95.0) -> str:
         rows[name] = row
         rows |= {f'{name}, {pair}': part for pair, part in row['camera_pairs'].items()}
     width = max(map(len, ['setting', *rows]))
-    head = ''.join(f'{name + " %":>23}' for name in OPEN_SET_NAMES)
-    lines = [f'{"setting":<{width}}{head}   [{confidence:g} % interval over identities]']
+    lines = [
+        f'Percent, with {confidence:g} % intervals over identities.',
+        f'{"setting":<{width}}{"".join(f"{name:>25}" for name in OPEN_SET_NAMES)}',
+    ]
     for name, row in rows.items():
         lines.append(f'{name:<{width}}{"".join(_cell(row[m], row["intervals"][m]) for m in OPEN_SET_NAMES)}'.rstrip())
     for name, row in results.items():
@@ -175,8 +177,8 @@ def open_set_table(results: dict[str, dict], confidence: float = 95.0) -> str:
 
 def _cell(value: float | None, ends: list[float] | None) -> str:
     if value is None:
-        return f'{"-":>23}'
-    return f'{value:8.2f} ' + (f'[{ends[0]:5.2f}, {ends[1]:5.2f}]' if ends else ' ' * 14)
+        return f'{"-":>25}'
+    return f'{value:8.2f} ' + (f'[{ends[0]:6.2f}, {ends[1]:6.2f}]' if ends else ' ' * 16)
 
 
 class _ScoredTrial(NamedTuple):
