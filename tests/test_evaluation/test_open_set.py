@@ -368,3 +368,21 @@ def test_the_table_has_a_line_a_setting_and_pair_and_says_what_is_missing(crowd,
         line.startswith('all_single: 2 trials (agw) x 3 repeats, each of 112 searches for 7 en') for line in lines
     )
     assert 'all_single, 3 -> 4: FPIR=0.01 takes at least 100 searches for unenrolled people; there are 56.' in lines
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_mean_of_many_samples_of_people_about_as_often_as_they_say():
+    rates, intervals = [], []
+    for seed in range(120):
+        draws, pids = np.random.default_rng(seed), np.repeat(np.arange(60), 8)
+        spread = draws.gamma(4, 1 / 3, 60)[pids, None]  # some people are harder than others
+        feats = draws.normal(size=(60, 16))[pids] + spread * draws.normal(size=(480, 16))
+        modalities = np.tile(np.repeat(['ir', 'rgb'], 4), 60)
+        table = FeatureTable(feats, pids, np.where(modalities == 'ir', 2, 1), None, modalities)
+        protocol = OpenSetProtocol(CrossModalityProtocol(9, ['ir_to_rgb'], num_trials=1), repeats=5, seed=seed)
+        row = evaluate_open_set(table, protocol, num_resamples=400, seed=seed)['ir_to_rgb']
+        rates.append([row[name] for name in OPEN_SET_NAMES])
+        intervals.append([row['intervals'][name] for name in OPEN_SET_NAMES])
+    low, high = np.moveaxis(intervals, 2, 0)  # (120, 5) each
+    held = ((low <= np.mean(rates, axis=0)) & (np.mean(rates, axis=0) <= high)).mean(axis=0)
+    assert (held > 0.88).all() and (high - low < 25).all(), held

@@ -19,7 +19,14 @@ from .features import FeatureTable
 from .progress import progress
 from .protocols import OpenSetProtocol, Setting
 from .rerank import MIB
-from .verification import FARS, VERIFICATION_NAMES, WHOLE, ScoreCurve, resample_verification, sort_pairs
+from .verification import (
+    VERIFICATION_NAMES,
+    WHOLE,
+    ScoreCurve,
+    resample_verification,
+    sort_pairs,
+    verification_rates,
+)
 
 FPIRS = (0.01, 0.1)
 SEARCH_NAMES = tuple(f'TPIR@FPIR={fpir:g}' for fpir in FPIRS)
@@ -389,8 +396,8 @@ def _measure_pairs(
         tally.add_rates(VERIFICATION_NAMES, [None] * 3, None)
         return
     curve = ScoreCurve(genuine, impostor)
-    rates = [*(curve.true_rate_at(far) for far in FARS), curve.equal_error_rate()]
-    tally.add_rates(VERIFICATION_NAMES, rates, resample_verification(pairs, weights, memory_mb))
+    resampled = resample_verification(pairs, weights, memory_mb)
+    tally.add_rates(VERIFICATION_NAMES, verification_rates(curve), resampled)
     if tally.whole:
         tally.add_curve('TAR', curve)
         tally.add_distribution('genuine', genuine)

@@ -116,13 +116,13 @@ def verification(genuine: np.ndarray, impostor: np.ndarray) -> dict[str, float |
     for name, scores in (('genuine', genuine), ('impostor', impostor)):
         if not np.size(scores):
             raise ValueError(f'There is no {name} pair: neither TAR nor EER can be measured.')
-    curve = ScoreCurve(genuine, impostor)
-    return {name: None if rate is None else 100 * rate for name, rate in _rates(curve).items()}
+    rates = verification_rates(ScoreCurve(genuine, impostor))
+    return {name: None if rate is None else 100 * rate for name, rate in zip(VERIFICATION_NAMES, rates, strict=True)}
 
 
-def _rates(curve: ScoreCurve) -> dict[str, float | None]:
-    rates = [*(curve.true_rate_at(far) for far in FARS), curve.equal_error_rate()]
-    return dict(zip(VERIFICATION_NAMES, rates, strict=True))
+def verification_rates(curve: ScoreCurve) -> list[float | None]:
+    """TAR at `FARS` and the EER, in [0, 1], as `VERIFICATION_NAMES` names them."""
+    return [*(curve.true_rate_at(far) for far in FARS), curve.equal_error_rate()]
 
 
 def _at_or_above(rising: np.ndarray, thresholds: np.ndarray | float) -> np.ndarray:
