@@ -85,7 +85,7 @@ def test_constraints_name_every_direct_requirement():
     def names(file):
         return {re.match(r'[\w-]+', line)[0] for line in required(file)}
 
-    files = {file.name for file in (ROOT / 'requirements').glob('*.txt')} - {'docs.txt', 'optional.txt'}
+    files = {file.name for file in (ROOT / 'requirements').glob('*.txt')} - {'optional.txt'}
     assert set().union(*map(names, files)) <= names('constraints.txt')
 
 
