@@ -9,8 +9,8 @@ PROTOCOLS = ('sysu-mm01', 'regdb', 'llcm')
 SYSU_ONLY = ('modes', 'shots', 'gallery_sampling', 'perm')
 
 
-def add_protocol_arguments(parser: ArgumentParser, required: bool = True) -> None:
-    """Protocol, its options, and how to compute."""
+def add_protocol_arguments(parser: ArgumentParser, required: bool = True, rerank: bool = True) -> None:
+    """Protocol, its options, whether to re-rank (where that is a choice), and how to compute."""
     parser.add_argument('--protocol', choices=PROTOCOLS, required=required)
     sysu = parser.add_argument_group('SYSU-MM01')
     sysu.add_argument('--modes', nargs='+', choices=list(SYSUMM01Protocol.MODES), help='default: all indoor')
@@ -22,7 +22,8 @@ def add_protocol_arguments(parser: ArgumentParser, required: bool = True) -> Non
     other = parser.add_argument_group('RegDB, LLCM')
     other.add_argument('--swap', action='store_true', help='the other direction: search query_* with gallery_*')
     parser.add_argument('--trials', type=int, help='draws of the gallery (SYSU-MM01, LLCM); default: 10')
-    parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
+    if rerank:
+        parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
     parser.add_argument('--device', help='where re-ranking computes distances; default: the GPU where there is one')
     parser.add_argument(
         '--memory-mb', type=int, default=1024, help='budget for blocks of distances, beside the features; default: 1024'

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .evaluate import EvaluationProtocol, ScoredSetting, score_settings
-from .features import FeatureTable
+from .features import FeatureTable, check_same_images
 from .ranking import METRIC_NAMES, measures
 
 
@@ -47,7 +47,7 @@ def compare(
     """
     if num_resamples < 1 or not 0 < confidence < 100:
         raise ValueError(f'Need num_resamples >= 1 and 0 < confidence < 100: got {num_resamples} and {confidence}.')
-    _check_same_images(a, b)
+    check_same_images(a, b)
     scored_a, scored_b = (score_settings(t, protocol, rerank, device=device, memory_mb=memory_mb) for t in (a, b))
     draws = np.random.default_rng(seed)
     tail = (100 - confidence) / 2
@@ -78,24 +78,6 @@ def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence:
                 f'[{row["low"]:+.2f}, {row["high"]:+.2f}]{star}'
             )
     return '\n'.join(lines)
-
-
-def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
-    if len(a) != len(b):
-        raise ValueError(f'Only the same images can be compared: A has {len(a)}, B has {len(b)}.')
-    for name in ('modalities', 'pids', 'camids', 'frames'):
-        left, right = getattr(a, name), getattr(b, name)
-        if left is None or right is None:
-            continue
-        differ = left != right
-        if name == 'frames':
-            differ &= (left > 0) & (right > 0)  # 0: one of the methods does not know
-        if differ.any():
-            row = int(differ.argmax())
-            raise ValueError(
-                f'Only the same images in the same order can be compared: in {name} A has {left[row]} for '
-                f'{a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
-            )
 
 
 def _by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
