@@ -23,7 +23,7 @@ from tsgan.visualization.open_set import plot_open_set
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Measure open-set search and verification')
     parser.add_argument('features', metavar='FEATURES.npz')
-    add_protocol_arguments(parser, rerank=False)
+    add_protocol_arguments(parser, rerank=False, device=False)
     parser.add_argument('--unknown', type=float, help='share of the people left out of the gallery; default: 0.5')
     parser.add_argument('--repeats', type=int, help='draws of them; default: 10')
     parser.add_argument(

@@ -10,8 +10,10 @@ PROTOCOLS = ('sysu-mm01', 'regdb', 'llcm')
 SYSU_ONLY = ('modes', 'shots', 'gallery_sampling', 'perm')
 
 
-def add_protocol_arguments(parser: ArgumentParser, required: bool = True, rerank: bool = True) -> None:
-    """Protocol, its options, and how to compute; without `rerank`, of a tool that re-ranks nothing."""
+def add_protocol_arguments(
+    parser: ArgumentParser, required: bool = True, rerank: bool = True, device: bool = True
+) -> None:
+    """Protocol, its options, whether to re-rank (where that is a choice), and how to compute."""
     parser.add_argument('--protocol', choices=PROTOCOLS, required=required)
     sysu = parser.add_argument_group('SYSU-MM01')
     sysu.add_argument('--modes', nargs='+', choices=list(SYSUMM01Protocol.MODES), help='default: all indoor')
@@ -25,6 +27,7 @@ def add_protocol_arguments(parser: ArgumentParser, required: bool = True, rerank
     parser.add_argument('--trials', type=int, help='draws of the gallery (SYSU-MM01, LLCM); default: 10')
     if rerank:
         parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
+    if device:
         parser.add_argument('--device', help='where re-ranking computes distances; default: the GPU where there is one')
     parser.add_argument(
         '--memory-mb', type=int, default=1024, help='budget for blocks of distances, beside the features; default: 1024'

@@ -6,7 +6,7 @@ import numpy as np
 
 from .bootstrap import check_resampling, draw_identities, interval
 from .evaluate import EvaluationProtocol, ScoredSetting, score_settings
-from .features import FeatureTable
+from .features import FeatureTable, check_same_images
 from .ranking import METRIC_NAMES, measures
 
 
@@ -47,7 +47,7 @@ def compare(
         ValueError: Tables of different images, a bad number of resamples or confidence, or as `evaluate` does.
     """
     check_resampling(num_resamples, confidence)
-    _check_same_images(a, b)
+    check_same_images(a, b)
     scored_a, scored_b = (score_settings(t, protocol, rerank, device=device, memory_mb=memory_mb) for t in (a, b))
     draws = np.random.default_rng(seed)
     result = {}
@@ -77,24 +77,6 @@ def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence:
                 f'[{row["low"]:+.2f}, {row["high"]:+.2f}]{star}'
             )
     return '\n'.join(lines)
-
-
-def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
-    if len(a) != len(b):
-        raise ValueError(f'Only the same images can be compared: A has {len(a)}, B has {len(b)}.')
-    for name in ('modalities', 'pids', 'camids', 'frames'):
-        left, right = getattr(a, name), getattr(b, name)
-        if left is None or right is None:
-            continue
-        differ = left != right
-        if name == 'frames':
-            differ &= (left > 0) & (right > 0)  # 0: one of the methods does not know
-        if differ.any():
-            row = int(differ.argmax())
-            raise ValueError(
-                f'Only the same images in the same order can be compared: in {name} A has {left[row]} for '
-                f'{a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
-            )
 
 
 def _by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .bootstrap import check_resampling, draw_identities, interval
-from .evaluate import by_queries_and_rules, unit_length
+from .evaluate import by_queries_and_rules, comparable
 from .features import FeatureTable
 from .progress import progress
 from .protocols import OpenSetProtocol, Setting
@@ -222,9 +222,7 @@ def _scored_trials(
     features: FeatureTable, settings: dict[str, Setting], memory_mb: float
 ) -> Iterator[tuple[str, _ScoredTrial]]:
     """Each trial of each setting, with its name; scores of all that share queries and rules are computed once."""
-    feats = unit_length(features)  # (N, D)
-    if (feats == feats[0]).all():
-        raise ValueError(f'All {len(feats)} features are equal: they tell nobody apart.')
+    feats = comparable(features)  # (N, D)
     groups = by_queries_and_rules(settings)
     tasks = [(rules, name, trial) for rules, trials in groups.items() for name, _, trial in trials]
     computed = None
