@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tsgan.evaluation import (
@@ -70,6 +70,7 @@ def test_who_is_only_as_good_as_another_is_not_found_and_what_is_hidden_is_no_ca
     assert search(np.zeros((2, 0)), np.array([1, 2]), np.array([], int)).valid.tolist() == [False, False]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.booleans()), min_size=2, max_size=60))
 def test_tpir_grows_with_fpir_and_ends_at_the_share_of_right_candidates(searches):
     best, hit, enrolled = map(np.array, zip(*searches, strict=True))
@@ -247,6 +248,7 @@ def test_a_resample_without_searches_of_a_kind_has_no_rate_and_little_memory_cha
     np.testing.assert_array_equal(rates, resample_searches(searches, np.arange(4), drawn, memory_mb=1e-4))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 4)), min_size=2, max_size=60),
     st.integers(0, 99),

@@ -2,7 +2,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -100,6 +100,7 @@ def test_pairs_of_one_kind_alone_are_refused_in_a_sentence():
 some_scores = st.lists(st.integers(-9, 9), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(some_scores, some_scores, st.integers(0, 5), st.floats(0.001, 1))
 def test_rates_are_those_of_trying_every_threshold(true, false, missed, level):
     curve, num_true = ScoreCurve(true, false, len(true) + missed), len(true) + missed
@@ -107,6 +108,7 @@ def test_rates_are_those_of_trying_every_threshold(true, false, missed, level):
     assert curve.equal_error_rate() == pytest.approx(slow_eer(true, false, num_true), abs=1e-12)
 
 
+@settings(deadline=None)
 @given(some_scores, some_scores)
 def test_a_rate_grows_with_the_false_alarms_that_it_may_have(true, false):
     curve = ScoreCurve(true, false)
@@ -114,6 +116,7 @@ def test_a_rate_grows_with_the_false_alarms_that_it_may_have(true, false):
     assert rates == sorted(rates) and rates[-1] == 1
 
 
+@settings(deadline=None)
 @given(some_scores, some_scores)
 def test_only_the_order_of_scores_counts(true, false):
     def other(scores):
@@ -141,6 +144,7 @@ def slow_pairs(scores, query, gallery, drawn):
     return kinds[True], kinds[False]
 
 
+@settings(deadline=None)
 @given(
     arrays(np.int8, (7, 6), elements=st.integers(-9, 8)),
     arrays(int, 7, elements=st.integers(0, 4)),

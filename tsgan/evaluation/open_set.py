@@ -61,7 +61,7 @@ def search(scores: np.ndarray, query_pids: np.ndarray, gallery_pids: np.ndarray)
         query_pids (np.ndarray): Identities of the queries, (S,).
         gallery_pids (np.ndarray): Identities of the gallery images, (G,).
     """
-    same = query_pids[:, None] == gallery_pids  # (S, G)
+    same = np.asarray(query_pids)[:, None] == np.asarray(gallery_pids)  # (S, G)
     right = np.where(same, scores, -np.inf).max(axis=1, initial=-np.inf)
     wrong = np.where(same, -np.inf, scores).max(axis=1, initial=-np.inf)
     best, enrolled = np.maximum(right, wrong), same.any(axis=1)
