@@ -19,6 +19,8 @@ COMMANDS = {
     'eval': 'tools/analysis_tools/eval_features.py',
     'calibrate': 'tools/analysis_tools/calibrate.py',
     'compare': 'tools/analysis_tools/compare.py',
+    'audit': 'tools/analysis_tools/audit.py',
+    'open-set': 'tools/analysis_tools/open_set.py',
     'report': 'tools/analysis_tools/report.py',
     'vis-ranking': 'tools/visualization/vis_ranking.py',
     'vis-translation': 'tools/visualization/vis_translation.py',

@@ -1,6 +1,7 @@
 """What the command lines that take a features file have in common: how a protocol is asked for."""
 
 import os
+import re
 from argparse import ArgumentParser, Namespace
 
 from .protocols import LLCMProtocol, RegDBProtocol, SYSUMM01Protocol
@@ -9,8 +10,10 @@ PROTOCOLS = ('sysu-mm01', 'regdb', 'llcm')
 SYSU_ONLY = ('modes', 'shots', 'gallery_sampling', 'perm')
 
 
-def add_protocol_arguments(parser: ArgumentParser, required: bool = True) -> None:
-    """Protocol, its options, and how to compute."""
+def add_protocol_arguments(
+    parser: ArgumentParser, required: bool = True, rerank: bool = True, device: bool = True
+) -> None:
+    """Protocol, its options, whether to re-rank (where that is a choice), and how to compute."""
     parser.add_argument('--protocol', choices=PROTOCOLS, required=required)
     sysu = parser.add_argument_group('SYSU-MM01')
     sysu.add_argument('--modes', nargs='+', choices=list(SYSUMM01Protocol.MODES), help='default: all indoor')
@@ -22,8 +25,10 @@ def add_protocol_arguments(parser: ArgumentParser, required: bool = True) -> Non
     other = parser.add_argument_group('RegDB, LLCM')
     other.add_argument('--swap', action='store_true', help='the other direction: search query_* with gallery_*')
     parser.add_argument('--trials', type=int, help='draws of the gallery (SYSU-MM01, LLCM); default: 10')
-    parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
-    parser.add_argument('--device', help='where re-ranking computes distances; default: the GPU where there is one')
+    if rerank:
+        parser.add_argument('--rerank', action='store_true', help='also with k-reciprocal re-ranking')
+    if device:
+        parser.add_argument('--device', help='where re-ranking computes distances; default: the GPU where there is one')
     parser.add_argument(
         '--memory-mb', type=int, default=1024, help='budget for blocks of distances, beside the features; default: 1024'
     )
@@ -57,6 +62,24 @@ def build_protocol(args: Namespace) -> SYSUMM01Protocol | RegDBProtocol | LLCMPr
     if args.protocol == 'regdb':
         return RegDBProtocol(directions)
     return LLCMProtocol(directions, num_trials=10 if args.trials is None else args.trials)
+
+
+def read_identities(path: str) -> list[int]:
+    """Identities that a text file lists: numbers separated by commas, spaces or lines, as SYSU-MM01's `exp/*_id.txt`.
+
+    Raises:
+        OSError: There is no such file, or it cannot be opened.
+        ValueError: It holds anything else, or nothing.
+    """
+    with open(path, encoding='utf-8', errors='replace') as file:
+        words = re.split(r'[\s,]+', file.read().strip(' \t\r\n,\ufeff'))
+    for word in words:
+        if not re.fullmatch(r'\d{1,18}', word):
+            raise ValueError(
+                f'{path} is no list of identities: expected numbers separated by commas, spaces or lines, found '
+                f'{word[:20]!r}.'
+            )
+    return [int(word) for word in words]
 
 
 def name_settings(results: dict[str, dict], args: Namespace) -> dict[str, dict]:

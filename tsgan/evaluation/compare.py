@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .bootstrap import check_resampling, draw_identities, interval
 from .evaluate import EvaluationProtocol, ScoredSetting, score_settings
-from .features import FeatureTable
+from .features import FeatureTable, check_same_images
 from .ranking import METRIC_NAMES, measures
 
 
@@ -45,20 +46,18 @@ def compare(
     Raises:
         ValueError: Tables of different images, a bad number of resamples or confidence, or as `evaluate` does.
     """
-    if num_resamples < 1 or not 0 < confidence < 100:
-        raise ValueError(f'Need num_resamples >= 1 and 0 < confidence < 100: got {num_resamples} and {confidence}.')
-    _check_same_images(a, b)
+    check_resampling(num_resamples, confidence)
+    check_same_images(a, b)
     scored_a, scored_b = (score_settings(t, protocol, rerank, device=device, memory_mb=memory_mb) for t in (a, b))
     draws = np.random.default_rng(seed)
-    tail = (100 - confidence) / 2
     result = {}
     for name in scored_a:
         sums, counts = zip(*(_by_identity(a.pids, scored[name]) for scored in (scored_a, scored_b)), strict=True)
         num_ids = len(counts[0][0])
-        weights = draws.multinomial(num_ids, np.full(num_ids, 1 / num_ids), num_resamples)  # (R, I)
+        weights = draw_identities(draws, num_ids, num_resamples)  # (R, I)
         means = np.stack([_means(np.ones((1, num_ids)), s, c)[0] for s, c in zip(sums, counts, strict=True)])  # (2, 6)
         resampled = np.stack([_means(weights, s, c) for s, c in zip(sums, counts, strict=True)])  # (2, R, 6)
-        low, high = np.percentile(resampled[1] - resampled[0], [tail, 100 - tail], axis=0)  # (6,) each
+        low, high = interval(resampled[1] - resampled[0], confidence)  # (6,) each
         columns = {'a': means[0], 'b': means[1], 'difference': means[1] - means[0], 'low': low, 'high': high}
         result[name] = {
             metric: {key: float(column[m]) for key, column in columns.items()} for m, metric in enumerate(METRIC_NAMES)
@@ -78,24 +77,6 @@ def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence:
                 f'[{row["low"]:+.2f}, {row["high"]:+.2f}]{star}'
             )
     return '\n'.join(lines)
-
-
-def _check_same_images(a: FeatureTable, b: FeatureTable) -> None:
-    if len(a) != len(b):
-        raise ValueError(f'Only the same images can be compared: A has {len(a)}, B has {len(b)}.')
-    for name in ('modalities', 'pids', 'camids', 'frames'):
-        left, right = getattr(a, name), getattr(b, name)
-        if left is None or right is None:
-            continue
-        differ = left != right
-        if name == 'frames':
-            differ &= (left > 0) & (right > 0)  # 0: one of the methods does not know
-        if differ.any():
-            row = int(differ.argmax())
-            raise ValueError(
-                f'Only the same images in the same order can be compared: in {name} A has {left[row]} for '
-                f'{a.name_row(row)} and B has {right[row]} for {b.name_row(row)}.'
-            )
 
 
 def _by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:

@@ -1,5 +1,6 @@
 """Features and a protocol in, numbers out."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,7 +56,7 @@ def evaluate(
             setting in which no query has a match, or whatever the protocol finds wrong with the table.
     """
     scored = score_settings(features, protocol, rerank, normalize, device, memory_mb)
-    return {name: _summarize_trials(setting) for name, setting in scored.items()}
+    return {name: summarize_trials(setting) for name, setting in scored.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +91,11 @@ def score_settings(
         ValueError: As `evaluate` does.
     """
     settings = protocol.settings(features)
-    feats = _unit_length(features) if normalize else features.feats  # (N, D)
-    if (feats == feats[0]).all():  # ties rank by row: the order of the table would make the numbers
-        raise ValueError(f'All {len(feats)} features are equal: they tell nobody apart.')
-    scored = _score_plain(features, centre(feats), settings, memory_mb)
+    feats = comparable(features, normalize)  # (N, D)
+    scored = score_plain(features, feats, settings, memory_mb)
     if rerank:
-        scored |= _score_reranked(features, feats, settings, device, memory_mb)
+        reranked = score_reranked(features, feats, settings, device, memory_mb)
+        scored |= {f'{name}_rerank': setting for name, setting in reranked.items()}
     for name, setting in scored.items():
         if not all(trial.valid.any() for trial in setting.scores):
             raise ValueError(
@@ -104,7 +104,19 @@ def score_settings(
     return scored
 
 
-def _unit_length(table: FeatureTable) -> np.ndarray:
+def comparable(table: FeatureTable, normalize: bool = True) -> np.ndarray:
+    """The features as they are compared, (N, D), float32 where they are brought to unit length.
+
+    Raises:
+        ValueError: Features that tell nobody apart: all equal, or zeros that are to be brought to unit length.
+    """
+    feats = unit_length(table) if normalize else table.feats
+    if (feats == feats[0]).all():  # ties rank by row: the order of the table would make the numbers
+        raise ValueError(f'All {len(feats)} features are equal: they tell nobody apart.')
+    return feats
+
+
+def unit_length(table: FeatureTable) -> np.ndarray:
     """Features of unit length, (N, D) float32. Raises ValueError for those that are zeros."""
     zeros = ~table.feats.any(axis=1)  # (N,)
     if zeros.any():
@@ -115,12 +127,20 @@ def _unit_length(table: FeatureTable) -> np.ndarray:
     return l2_normalize(table.feats)
 
 
-def _score_plain(
-    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], memory_mb: float
+def score_plain(
+    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], memory_mb: float = 1024
 ) -> dict[str, ScoredSetting]:
-    """Scores of every trial, from one ranking for all trials that share queries and rules."""
+    """Scores of every trial by Euclidean distance, from one ranking for all trials that share queries and rules.
+
+    Args:
+        table (FeatureTable): The labels.
+        feats (np.ndarray): What is compared, (N, D).
+        settings (dict[str, Setting]): Of a protocol, by name.
+        memory_mb (float): See `evaluate`.
+    """
+    feats = centre(feats)
     scores = {name: [None] * len(setting.trials) for name, setting in settings.items()}
-    for (dedupe, exclude, _), trials in _by_queries_and_rules(settings).items():
+    for (dedupe, exclude, ties, _), trials in by_queries_and_rules(settings).items():
         query = trials[0][2].query  # (Q,)
         gallery = np.unique(np.concatenate([trial.gallery for _, _, trial in trials]))  # (G,): of all these trials
         members = np.stack([np.isin(gallery, trial.gallery) for _, _, trial in trials], axis=1)  # (G, T)
@@ -139,49 +159,87 @@ def _score_plain(
             dist += squares
             dist = dist[:, column] if repeats else dist  # (B, G)
             excluded = exclude(table, block, gallery) if exclude else None
-            parts.append(score_trials(dist, table.pids[block], table.pids[gallery], members, excluded, dedupe))
+            parts.append(score_trials(dist, table.pids[block], table.pids[gallery], members, excluded, dedupe, ties))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]  # (Q, T) each
         for t, (name, index, _) in enumerate(trials):
             scores[name][index] = QueryScores(*(column[:, t] for column in columns))
     return {name: ScoredSetting(setting, scores[name], reranked=False) for name, setting in settings.items()}
 
 
-def _by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tuple[str, int, Trial]]]:
+def by_queries_and_rules(settings: dict[str, Setting]) -> dict[tuple, list[tuple[str, int, Trial]]]:
     """Trials that one ranking will do for, each with the name of its setting and its number there."""
     groups = {}
     for name, setting in settings.items():
         for index, trial in enumerate(setting.trials):
-            key = setting.dedupe, setting.exclude, trial.query.tobytes()
+            key = setting.dedupe, setting.exclude, setting.ties, trial.query.tobytes()
             groups.setdefault(key, []).append((name, index, trial))
     return groups
 
 
-def _score_reranked(
-    table: FeatureTable, feats: np.ndarray, settings: dict[str, Setting], device: str | None, memory_mb: float
+def score_reranked(
+    table: FeatureTable,
+    feats: np.ndarray,
+    settings: dict[str, Setting],
+    device: str | None = None,
+    memory_mb: float = 1024,
+    reranker: Callable[..., KReciprocalReranker] = KReciprocalReranker,
 ) -> dict[str, ScoredSetting]:
-    """Scores of every trial, each re-ranked on its own gallery; one distance matrix serves all where it fits."""
-    trials = [(name, trial) for name, setting in settings.items() for trial in setting.trials]
-    rows = np.unique(np.concatenate([np.concatenate(trial) for _, trial in trials]))  # (M,)
+    """Scores of every trial, each re-ranked on its own gallery; one distance matrix serves all where it fits.
+
+    Args:
+        table (FeatureTable): The labels.
+        feats (np.ndarray): What is compared, (N, D).
+        settings (dict[str, Setting]): Of a protocol, by name.
+        device (str, optional): See `evaluate`.
+        memory_mb (float): See `evaluate`.
+        reranker (Callable): Made of distances, the number of queries and `memory_mb`.
+    """
+    trials = [trial for setting in settings.values() for trial in setting.trials]
+    rows = np.unique(np.concatenate([np.concatenate(trial) for trial in trials]))  # (M,)
     shared = None
     if len(trials) > 1 and 4 * len(rows) ** 2 <= memory_mb * MIB / 2:
         distances = FeatureDistances(feats, device, rows)
         shared = MatrixDistances(distances, distances.rows(0, len(rows)), np.arange(len(rows)))
         memory_mb /= 2
-    scores = {name: [] for name in settings}
-    for name, trial in progress(trials, 'Re-ranking, trials'):
+
+    def blocks(_: str, trial: Trial) -> Iterable[tuple[int, np.ndarray]]:
         index = np.concatenate(trial)  # (N,): queries, then gallery
         distances = shared.subset(np.searchsorted(rows, index)) if shared else FeatureDistances(feats, device, index)
-        reranker = KReciprocalReranker(distances, len(trial.query), memory_mb=memory_mb)
-        parts = []
-        for start, dist in reranker.blocks():
-            block, setting = trial.query[start : start + len(dist)], settings[name]
+        return reranker(distances, len(trial.query), memory_mb=memory_mb).blocks()
+
+    return score_blocks(table, settings, blocks, 'Re-ranking, trials')
+
+
+def score_blocks(
+    table: FeatureTable,
+    settings: dict[str, Setting],
+    blocks: Callable[[str, Trial], Iterable[tuple[int, np.ndarray]]],
+    title: str,
+) -> dict[str, ScoredSetting]:
+    """Scores of every trial by any distance, which comes a block of queries at a time.
+
+    Args:
+        table (FeatureTable): The labels.
+        settings (dict[str, Setting]): Of a protocol, by name.
+        blocks (Callable): Of a setting's name and a trial, yields (first query, its and the next ones' distances to
+            the trial's gallery, (B, G)).
+        title (str): Of the progress line.
+    """
+    trials = [(name, trial) for name, setting in settings.items() for trial in setting.trials]
+    scores = {name: [] for name in settings}
+    for name, trial in progress(trials, title):
+        parts, setting = [], settings[name]
+        for start, dist in blocks(name, trial):
+            block = trial.query[start : start + len(dist)]
             excluded = setting.exclude(table, block, trial.gallery) if setting.exclude else None
-            parts.append(score_queries(dist, table.pids[block], table.pids[trial.gallery], excluded, setting.dedupe))
+            labels = table.pids[block], table.pids[trial.gallery]
+            parts.append(score_queries(dist, *labels, excluded, setting.dedupe, setting.ties))
         scores[name].append(QueryScores(*(np.concatenate(column) for column in zip(*parts, strict=True))))
-    return {f'{name}_rerank': ScoredSetting(setting, scores[name], reranked=True) for name, setting in settings.items()}
+    return {name: ScoredSetting(setting, scores[name], reranked=True) for name, setting in settings.items()}
 
 
-def _summarize_trials(scored: ScoredSetting) -> dict:
+def summarize_trials(scored: ScoredSetting) -> dict:
+    """A setting's row of what `evaluate` returns. Raises ValueError where a trial has no query with a match."""
     trials = [summarize(trial) for trial in scored.scores]
     values = {key: np.array([trial[key] for trial in trials]) for key in METRIC_NAMES}  # (T,) each
     return {

@@ -154,6 +154,29 @@ def _integers(name: str, column: np.ndarray, count: int, rows: str) -> np.ndarra
     return column.astype(np.int64)
 
 
+def check_same_images(a: FeatureTable, b: FeatureTable, names: tuple[str, str] = ('A', 'B')) -> None:
+    """Whether two tables are of the same images in the same order; `names` are theirs in the message.
+
+    Raises:
+        ValueError: They are not; names the first row that differs.
+    """
+    if len(a) != len(b):
+        raise ValueError(f'Only the same images can be compared: {names[0]} has {len(a)}, {names[1]} has {len(b)}.')
+    for name in ('modalities', 'pids', 'camids', 'frames'):
+        left, right = getattr(a, name), getattr(b, name)
+        if left is None or right is None:
+            continue
+        differ = left != right
+        if name == 'frames':
+            differ &= (left > 0) & (right > 0)  # 0: one of the two does not know
+        if differ.any():
+            row = int(differ.argmax())
+            raise ValueError(
+                f'Only the same images in the same order can be compared: in {name} {names[0]} has {left[row]} for '
+                f'{a.name_row(row)} and {names[1]} has {right[row]} for {b.name_row(row)}.'
+            )
+
+
 def l2_normalize(feats: np.ndarray) -> np.ndarray:
     """Rows of unit length, (N, D) float32; a row of zeros stays as it is."""
     unit = np.empty(feats.shape, np.float32)

@@ -4,7 +4,8 @@ The trials of a protocol draw their galleries from the same images. So all image
 scored by is read off that one ranking: the rank of a match in a trial is how many of the trial's images come up to it.
 
 Every (distance, gallery index) pair becomes one sortable integer, so that equal distances always rank by gallery index;
-its last bit says whether the pair is a true match, so that the sorted integers are all that the measures need.
+its last bit says whether the pair is a true match, so that the sorted integers are all that the measures need. Where
+ties are to rank by their best or worst order, a bit between distance and index says which comes first.
 """
 
 from typing import NamedTuple
@@ -17,6 +18,8 @@ METRIC_NAMES = (*(f'R{rank}' for rank in RANKS), 'mAP', 'mINP')
 
 CHUNK = 2**18  # pairs that are ranked at a time: what is made of them stays in cache
 WORD = 64  # trials that one integer holds a bit of
+TIES = ('index', 'best', 'worst')
+TIE_BIT = 31
 
 
 class QueryScores(NamedTuple):
@@ -44,6 +47,7 @@ def score_queries(
     gallery_pids: np.ndarray,
     exclude: np.ndarray | None = None,
     dedupe: bool = False,
+    ties: str = 'index',
 ) -> QueryScores:
     """Ranks a gallery for each query and scores the ranking; arguments as in `score_trials`.
 
@@ -51,7 +55,7 @@ def score_queries(
         QueryScores: One entry a query, (Q,).
     """
     members = np.ones((len(gallery_pids), 1), bool)
-    scores = score_trials(dist, query_pids, gallery_pids, members, exclude, dedupe)
+    scores = score_trials(dist, query_pids, gallery_pids, members, exclude, dedupe, ties)
     return QueryScores(*(column[:, 0] for column in scores))
 
 
@@ -62,23 +66,26 @@ def score_trials(
     members: np.ndarray,
     exclude: np.ndarray | None = None,
     dedupe: bool = False,
+    ties: str = 'index',
 ) -> QueryScores:
     """Ranks the gallery of each of T trials for each query and scores the rankings.
 
     Args:
-        dist (np.ndarray): Distances, (Q, G), compared as float32. Equal distances rank by gallery index.
+        dist (np.ndarray): Distances, (Q, G), compared as float32.
         query_pids (np.ndarray): Identities of the queries, (Q,).
         gallery_pids (np.ndarray): Identities of the gallery images, (G,).
         members (np.ndarray): True where a trial's gallery has the image, (G, T), bool.
         exclude (np.ndarray, optional): True where a query never sees a gallery image, (Q, G), bool.
         dedupe (bool): Count identities, not images, in `first_match`: walking the ranked list, each identity is kept
             once. AP and INP are over images either way. Defaults to False.
+        ties (str): How equal distances rank: by gallery 'index', or matches first ('best') or last ('worst'), between
+            which lies any other order. Defaults to 'index'.
 
     Returns:
         QueryScores: One entry a query and trial, (Q, T).
 
     Raises:
-        ValueError: Distances that are not finite, or shapes that do not fit.
+        ValueError: Distances that are not finite, shapes that do not fit, or an unknown order of ties.
 
     Source: the evaluation code of Wu et al., ICCV 2017 (SYSU-MM01); INP from Ye et al., TPAMI 2021 (AGW).
     """
@@ -88,6 +95,8 @@ def score_trials(
             f'Distances of shape {dist.shape} need as many query and gallery identities and an exclusion mask of their '
             f'shape, not {query_pids.shape}, {gallery_pids.shape}, {None if exclude is None else exclude.shape}.'
         )
+    if ties not in TIES:
+        raise ValueError(f'ties is one of {", ".join(TIES)}, not {ties!r}.')
     members = np.asarray(members, bool)
     exclude = None if exclude is None else np.asarray(exclude, bool)
     if not np.isfinite(dist).all():
@@ -105,6 +114,7 @@ def score_trials(
             members,
             None if exclude is None else exclude[start : start + step],
             dedupe,
+            ties,
         )
         for start in range(0, len(dist), step)
     ]
@@ -138,10 +148,13 @@ def _score_chunk(
     members: np.ndarray,
     exclude: np.ndarray | None,
     dedupe: bool,
+    ties: str,
 ) -> QueryScores:
     (num_query, num_gallery), num_trials = dist.shape, members.shape[1]
-    keys = _sort_keys(dist, query_pids[:, None] == gallery_pids, exclude)  # (Q, G)
+    keys = _sort_keys(dist, query_pids[:, None] == gallery_pids, exclude, ties)  # (Q, G)
     keys.sort(axis=1)
+    if ties != 'index':  # the bit has done its work
+        keys &= ~(1 << TIE_BIT)
     column = (keys.astype(np.int32) >> 1).ravel()  # (Q * G,): gallery indices, query by query, best first
     place = np.flatnonzero(keys & 1)  # (P,): every match, in the same order
     row = place // num_gallery  # (P,): its query
@@ -177,8 +190,8 @@ def _score_chunk(
     return QueryScores(valid, first_match, ap, matches / np.maximum(last, 1))
 
 
-def _sort_keys(dist: np.ndarray, match: np.ndarray, exclude: np.ndarray | None) -> np.ndarray:
-    """One integer a pair that sorts by (distance, gallery index) and ends in the match bit, (Q, G) int64."""
+def _sort_keys(dist: np.ndarray, match: np.ndarray, exclude: np.ndarray | None, ties: str) -> np.ndarray:
+    """One integer a pair that sorts by (distance, tie bit, gallery index) and ends in the match bit, (Q, G) int64."""
     bits = (dist.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0 makes -0 the same number as 0
     bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)  # floats are sign and magnitude: now the negative ones sort too
     if exclude is not None:  # behind every other pair, and no match
@@ -188,6 +201,8 @@ def _sort_keys(dist: np.ndarray, match: np.ndarray, exclude: np.ndarray | None) 
     keys <<= 32
     keys |= np.arange(dist.shape[1]) << 1
     keys |= match
+    if ties != 'index':
+        keys |= (match == (ties == 'worst')).astype(np.int64) << TIE_BIT
     return keys
 
 

@@ -191,6 +191,8 @@ class KReciprocalReranker:
         k2 (int): Neighbours that query expansion averages. Defaults to 6.
         lambda_value (float): Weight of the original distance. Defaults to 0.3.
         memory_mb (float): Budget for dense blocks in MiB. Defaults to 1024.
+        num_candidates (int, optional): How many of the N, from the first, may be anybody's neighbours. Defaults to
+            None: all.
 
     Raises:
         ValueError: No query or no gallery, k1, k2, lambda out of range, or a budget too small for one row of distances.
@@ -204,6 +206,7 @@ class KReciprocalReranker:
         k2: int = 6,
         lambda_value: float = 0.3,
         memory_mb: float = 1024,
+        num_candidates: int | None = None,
     ):
         count = len(distances)
         if not 0 < num_queries < count:
@@ -219,6 +222,7 @@ class KReciprocalReranker:
                 f'{-(-ROW_BYTES * count // MIB)}.'
             )
         self.distances, self.num_queries, self.lambda_value = distances, num_queries, lambda_value
+        self.num_candidates = num_candidates or count
         half_k = int(np.around(k1 / 2))  # half to even, as in the published code
         self.row_max, nearest = self._nearest([k2, half_k + 1, k1 + 1])  # (N,), (N, k1 + 1)
 
@@ -226,8 +230,7 @@ class KReciprocalReranker:
         half_size = np.diff(half.indptr)  # (N,)
         step = max(1, self.budget // (16 * (k1 + 1) * (half_k + 1)))  # what the products below may hold
         parts = [self._vectors(mutual[start : start + step], half, half_size, start) for start in range(0, count, step)]
-        expansion = _membership(nearest[:, :k2], np.float32(1 / min(k2, count)))
-        vectors = (expansion @ sparse.vstack(parts, format='csr')).tocsr()  # (N, N): V
+        vectors = self._expand(sparse.vstack(parts, format='csr'), nearest[:, :k2])  # (N, N): V
         self.query_vectors = vectors[:num_queries]  # (Nq, N)
         self.gallery_vectors = vectors[num_queries:].tocsc()  # (Ng, N), by column: who shares neighbour l
 
@@ -236,14 +239,15 @@ class KReciprocalReranker:
 
         The first p are the p nearest for each p of `places`, equal distances by index; in between, order is not exact.
         """
-        count, k = len(self.distances), min(places[-1], len(self.distances))
+        count, k = len(self.distances), min(places[-1], self.num_candidates)
         row_max, nearest = np.empty(count, np.float32), np.empty((count, k), np.int32)
-        places = [place for place in places if place < count]
+        places = [place for place in places if place < self.num_candidates]
         step = min(MAX_ROWS, self.budget // (ROW_BYTES // 4 * count))
         for start in progress(range(0, count, step), 'Re-ranking: neighbours, blocks'):
             dist = self.distances.rows(start, min(start + step, count))  # (B, N)
             row_max[start : start + step] = dist.amax(1).clamp_(min=_TINY).cpu().numpy()
-            value, index = dist.topk(min(k + 1, count), largest=False)  # (B, k + 1), ascending
+            dist = dist[:, : self.num_candidates]
+            value, index = dist.topk(min(k + 1, self.num_candidates), largest=False)  # (B, k + 1), ascending
             nearest[start : start + step] = index[:, :k].cpu().numpy()
             blur = 2 * self.distances.rounding[start : start + step, None]  # (B, 1): of a difference of distances
             gap = value[:, places] - value[:, [place - 1 for place in places]]
@@ -278,6 +282,10 @@ class KReciprocalReranker:
         weight = (weight / total[row]).astype(np.float32)
         return sparse.csr_array((weight, grown.indices, grown.indptr), shape=grown.shape)
 
+    def _expand(self, vectors: sparse.csr_array, neighbours: np.ndarray) -> sparse.csr_array:
+        """Step 5, (N, N): means of the vectors of each one's first neighbours, (N, k2)."""
+        return (membership(neighbours, np.float32(1 / neighbours.shape[1])) @ vectors).tocsr()
+
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first query, re-ranked distances of a block of queries to the gallery, (B, Ng) float32)."""
         num_gallery = len(self.distances) - self.num_queries
@@ -294,11 +302,20 @@ class KReciprocalReranker:
             yield start, self._block(start, stop)
 
     def _block(self, start: int, stop: int) -> np.ndarray:
-        shared = _sum_of_minima(self.query_vectors[start:stop], self.gallery_vectors)  # (B, Ng): m
-        jaccard = 1 - shared / (2 - shared)
+        jaccard = self._jaccard(self.query_vectors[start:stop])  # (B, Ng)
         dist = self.distances.rows(start, stop, begin=self.num_queries).cpu().numpy()
         dist = dist / self.row_max[start:stop, None]  # (B, Ng)
         return ((1 - self.lambda_value) * jaccard + self.lambda_value * dist).astype(np.float32)
+
+    def _jaccard(self, rows: sparse.csr_array) -> np.ndarray:
+        """Step 6 for the vectors of some queries, (B, N): their distances to the gallery, (B, Ng)."""
+        num_rows, num_gallery = rows.shape[0], self.gallery_vectors.shape[0]
+        entry, length = sharing(rows.indices, self.gallery_vectors)
+        minima = np.minimum(np.repeat(rows.data, length), self.gallery_vectors.data[entry])  # (M,)
+        row = np.repeat(np.arange(num_rows), np.diff(rows.indptr))  # (nnz,)
+        cell = np.repeat(row * num_gallery, length) + self.gallery_vectors.indices[entry]
+        shared = np.bincount(cell, minima, minlength=num_rows * num_gallery).reshape(num_rows, num_gallery)  # m
+        return 1 - shared / (2 - shared)
 
 
 def k_reciprocal_rerank(
@@ -337,7 +354,7 @@ def k_reciprocal_rerank(
     return dist
 
 
-def _membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_array:
+def membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_array:
     """A sparse matrix with `value` at (i, index[i, j]), (N, N)."""
     count, k = index.shape
     data = np.full(index.size, value)
@@ -347,17 +364,15 @@ def _membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_arra
 
 def _mutual(nearest: np.ndarray) -> sparse.csr_array:
     """1 at (i, j) where each is among the other's nearest, (N, N)."""
-    member = _membership(nearest, np.int32(1))
+    member = membership(nearest, np.int32(1))
     return member.multiply(member.T).tocsr()
 
 
-def _sum_of_minima(rows: sparse.csr_array, columns: sparse.csc_array) -> np.ndarray:
-    """m(i, j) = sum over l of min(rows(i, l), columns(j, l)), (B, Ng): only shared neighbours l add to it."""
-    num_rows, num_gallery = rows.shape[0], columns.shape[0]
-    length = np.diff(columns.indptr)[rows.indices]  # (nnz,): how many gallery images share the neighbour of an entry
+def sharing(neighbours: np.ndarray, columns: sparse.csc_array) -> tuple[np.ndarray, np.ndarray]:
+    """Who else has these neighbours, (n,): entries of `columns` (Ng, N), (M,), and how many each neighbour has, (n,).
+
+    m(i, j) = sum over l of min(V(i, l), V(j, l)): only neighbours l that i and j share add to it.
+    """
+    length = np.diff(columns.indptr)[neighbours]  # (n,)
     first = np.cumsum(length) - length
-    entry = np.arange(length.sum()) + np.repeat(columns.indptr[rows.indices] - first, length)  # (M,) into columns.data
-    minima = np.minimum(np.repeat(rows.data, length), columns.data[entry])
-    row = np.repeat(np.arange(num_rows), np.diff(rows.indptr))  # (nnz,)
-    cell = np.repeat(row * num_gallery, length) + columns.indices[entry]
-    return np.bincount(cell, minima, minlength=num_rows * num_gallery).reshape(num_rows, num_gallery)
+    return np.arange(length.sum()) + np.repeat(columns.indptr[neighbours] - first, length), length

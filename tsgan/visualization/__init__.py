@@ -12,6 +12,8 @@ _PLACES = {
     'embed': 'tsne',
     'plot_calibration': 'calibration',
     'plot_curves': 'curves',
+    'plot_ledger': 'ledger',
+    'plot_open_set': 'open_set',
     'plot_tsne': 'tsne',
     'rank': 'rankings',
     'ranked_list': 'grids',

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from .base import Setting, Trial
 from .cross_modality import CrossModalityProtocol
 from .llcm import LLCMProtocol
+from .open_set import OpenSetProtocol
 from .regdb import RegDBProtocol
 from .single_modality import SingleModalityProtocol
 from .sysu_mm01 import SYSUMM01Protocol
@@ -17,6 +18,7 @@ from .sysu_mm01 import SYSUMM01Protocol
 __all__ = [
     'CrossModalityProtocol',
     'LLCMProtocol',
+    'OpenSetProtocol',
     'RegDBProtocol',
     'SYSUMM01Protocol',
     'Setting',
@@ -31,6 +33,7 @@ NAMED = {
     'LLCM': LLCMProtocol,
     'single modality': SingleModalityProtocol,
     'cross modality': CrossModalityProtocol,
+    'open set': OpenSetProtocol,
 }
 
 
@@ -52,4 +55,5 @@ def described_protocol(about: Mapping):
             f'a result of protocol {about.get("protocol")!r} without {", ".join(lacking) or "a class of that name"}: '
             f'expected what describe() gives of one of {", ".join(NAMED)}.'
         )
-    return protocol(**{name: about[name] for name in wanted})
+    made = {'closed': described_protocol(about['closed'])} if 'closed' in wanted else {}
+    return protocol(**{name: about[name] for name in wanted} | made)

@@ -28,12 +28,14 @@ class Setting:
         sampling (str): How the trials were drawn, for the output.
         dedupe (bool): CMC counts identities, not images.
         exclude (Callable, optional): `exclude(table, query, gallery)` is the (Q, G) mask of pairs that are not seen.
+        ties (str): How equal distances rank, as in `score_trials`: by gallery index unless said otherwise.
     """
 
     trials: list[Trial]
     sampling: str
     dedupe: bool = False
     exclude: Callable[[FeatureTable, np.ndarray, np.ndarray], np.ndarray] | None = None
+    ties: str = 'index'
 
 
 def folders(table: FeatureTable, rows: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
