@@ -26,6 +26,7 @@ class Indexed:
     """
 
     name: str
+    max_topk = Flat.max_topk
 
     def __init__(self, dim: int, exact_below: int) -> None:
         self.faiss = need('faiss', 'search')

@@ -152,6 +152,23 @@ class Rows:
         query = 'SELECT id, identity FROM rows WHERE id IN (SELECT value FROM json_each(?))'
         return dict(self._query(query, (json.dumps(list(ids)),)))
 
+    def about(self, ids: Iterable[int]) -> dict[int, tuple[str | None, str | None, str | None]]:
+        """Identity, modality and camera of rows by id."""
+        query = 'SELECT id, identity, modality, camera FROM rows WHERE id IN (SELECT value FROM json_each(?))'
+        return {row[0]: row[1:] for row in self._query(query, (json.dumps(list(ids)),))}
+
+    def count_kinds(self, ids: np.ndarray | None = None) -> dict[tuple[str | None, str | None], int]:
+        """How many rows there are by modality and camera, of all or of some."""
+        which, values = among(ids)
+        found = self._query(f'SELECT modality, camera, COUNT(*) FROM rows {which} GROUP BY modality, camera', values)
+        return {(modality, camera): count for modality, camera, count in found}
+
+    def count_persons(self, ids: np.ndarray | None = None) -> int:
+        """How many people rows may show, of all or of some: different identities, and each row without one."""
+        which, values = among(ids)
+        query = f'SELECT COUNT(DISTINCT identity) + COUNT(*) - COUNT(identity) FROM rows {which}'
+        return self._query(query, values)[0][0]
+
     def values(self, field: str) -> list:
         """The different values of a column or of a field of one's own, sorted, without None."""
         found = self._query(f'SELECT DISTINCT {column_of(field)} AS value FROM rows ORDER BY value')
@@ -207,6 +224,13 @@ class Rows:
         with file.open('rb+') as opened:
             os.fsync(opened.fileno())
         self.file = file
+
+
+def among(ids: np.ndarray | None) -> tuple[str, tuple]:
+    """In SQL, some rows, (n,), or all, and the value that this takes."""
+    if ids is None:
+        return '', ()
+    return 'WHERE id IN (SELECT value FROM json_each(?))', (json.dumps(ids.tolist()),)
 
 
 def as_dict(row: Iterable) -> dict:
