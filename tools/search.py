@@ -3,15 +3,16 @@
 The gallery is one that `tsgan.apis.Gallery` has saved, or a folder of images; that of a folder is made once, and kept
 beside it. Neither needs identities or cameras: a folder of infrared pictures can be searched in one of colour pictures.
 
-With ``--calibration``, of `tools/analysis_tools/calibrate.py`, hits have probabilities, and each list ends with nobody's.
+With ``--calibration``, which `tools/analysis_tools/calibrate.py` makes, hits have probabilities, and so has nobody.
 """
 
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 
-from tsgan.apis.calibrated import check_probabilities, check_scale, in_words, percent, without_nobody
+from tsgan.apis.calibrated import check_level, check_probabilities, check_scale, in_words, percent, without_nobody
 from tsgan.command_line import add_model_arguments, out_file, run
 from tsgan.whole_files import write_whole
 
@@ -66,6 +67,7 @@ def main() -> None:
         check_scale(args.rerank, args.pool)
         check_probabilities(enrolled=args.enrolled, level=args.level)
         calibration = Calibration.load(args.calibration)
+        check_level(calibration, args.level)
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)
     reid = ReIDInferencer(args.model, args.weights, args.device)
@@ -73,20 +75,23 @@ def main() -> None:
         calibration.check_model(reid.fingerprint, reid.name)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
-    lists = gallery.search(
-        feats,
-        args.topk,
-        camera=args.camera,
-        modality=args.modality,
-        group_by=args.group_by,
-        pool=args.pool,
-        rerank=args.rerank,
-        threshold=args.threshold,
-        calibration=calibration,
-        queries=rows,
-        enrolled=args.enrolled,
-        level=args.level,
-    )
+    with warnings.catch_warnings(record=True) as warned:
+        lists = gallery.search(
+            feats,
+            args.topk,
+            camera=args.camera,
+            modality=args.modality,
+            group_by=args.group_by,
+            pool=args.pool,
+            rerank=args.rerank,
+            threshold=args.threshold,
+            calibration=calibration,
+            queries=rows,
+            enrolled=args.enrolled,
+            level=args.level,
+        )
+    for warning in warned:
+        print(f'warning: {warning.message}', file=sys.stderr)
     if args.engine not in (None, 'flat'):
         gallery.recall(args.topk)
     paths = [row.path for row in rows]
@@ -103,30 +108,25 @@ def main() -> None:
 
 def table(found: list[tuple[str | list[str], list[dict]]]) -> str:
     """Query, rank, score and path of each hit, in columns; with a calibration its probability, and at last nobody's."""
-    calibrated = any('probability' in hit for _, hits in found for hit in hits)
     lines = [('query', 'rank', 'score', 'probability', 'path')]
     for query, hits in found:
         name = query if isinstance(query, str) else f'{len(query)} images'
         hits, nobody = without_nobody(hits)
-        lines += [(name, str(rank), f'{hit["score"]:.4f}', judged(hit), shown(hit)) for rank, hit in enumerate(hits, 1)]
+        lines += [(name, str(rank), f'{hit["score"]:.4f}', chance(hit), shown(hit)) for rank, hit in enumerate(hits, 1)]
         lines += [] if hits else [(name, '-', '-', '', 'nothing found')]
         if nobody:
-            shown_candidates = sum(hit['candidate'] for hit in hits)
-            about = f'nobody: {in_words(nobody, shown_candidates)}'
-            lines.append((name, '-', '-', f'{percent(nobody["probability"])}  ', about))
+            about = in_words(nobody, sum(hit['candidate'] for hit in hits))
+            lines.append((name, '-', '-', chance(nobody), f'nobody: {about}'))
     width = max(len(line[0]) for line in lines)
-    if not calibrated:
+    if not any(line[3] for line in lines[1:]):
         return '\n'.join(f'{query:<{width}}  {rank:>4}  {score:>7}  {path}' for query, rank, score, _, path in lines)
-    text = [
-        f'{query:<{width}}  {rank:>4}  {score:>7}  {chance:>11}  {path}' for query, rank, score, chance, path in lines
-    ]
-    return '\n'.join([*text, '* candidate'])
+    told = [f'{query:<{width}}  {rank:>4}  {score:>7}  {how:>11}  {path}' for query, rank, score, how, path in lines]
+    return '\n'.join([*told, '*: a candidate'])
 
 
-def judged(hit: dict) -> str:
-    if 'probability' not in hit:
-        return ''
-    return f'{percent(hit["probability"])} {"*" if hit["candidate"] else " "}'
+def chance(hit: dict) -> str:
+    """A probability, marked of a candidate; nothing without a calibration."""
+    return f'{percent(hit["probability"])} {"*" if hit.get("candidate") else " "}' if 'probability' in hit else ''
 
 
 def shown(hit: dict) -> str:

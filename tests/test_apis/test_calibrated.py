@@ -24,7 +24,7 @@ class Group:
     """Ratio e^(a s), a of its own for each pair of cameras; its candidates score at least b."""
 
     def __init__(self, query_modality, gallery_modality, query_camera, gallery_camera, least):
-        self.pair = query_modality, gallery_modality
+        self.pair, self.cameras = (query_modality, gallery_modality), (query_camera, gallery_camera)
         self.slope = 3 + (query_modality == gallery_modality) + 0.5 * query_camera + 0.25 * gallery_camera
         self.least = least - 0.02 * gallery_camera
 
@@ -32,15 +32,16 @@ class Group:
         return np.exp(self.slope * np.asarray(scores, float))
 
     def candidates(self, level):
+        if self.cameras != (-1, -1) and level > 0.99:
+            raise ValueError('two cameras have too few identities.')
         return self.least + 0.3 * (0.95 - level)
 
     def unseen(self, score):
         return math.exp(self.slope * score) / 2
 
-    def check(self, scores):
-        means = [each.mean() for each in scores]
-        drifted = np.mean(means) > 0.5
-        said = f'{" to ".join(self.pair)}: {len(scores)} queries of {len(scores[0])} rows.'
+    def check(self, scores, num_persons):
+        drifted = np.mean(scores) > 0.5
+        said = f'{" to ".join(self.pair)}: {len(scores)} queries of {len(scores[0])} rows, {num_persons} people.'
         return SimpleNamespace(drifted=drifted, sentence=said)
 
 
@@ -210,6 +211,13 @@ def test_candidates_are_counted_to_the_last_one_however_deep_it_lies(group_by, m
     assert candidates == 0
 
 
+def test_cameras_with_too_few_identities_for_a_level_have_that_of_their_modality():
+    gallery, about = small(40), {'modality': 'ir', 'camera': 'cam1'}
+    *hits, _ = gallery.search(unit(1, seed=1)[0], 40, calibration=Calibration(), queries=about, level=0.995)
+    least = {name: Group('ir', name, -1, -1, 0.2).candidates(0.995) for name in ('rgb', 'ir')}
+    assert [hit['candidate'] for hit in hits] == [hit['score'] >= least[hit['modality']] for hit in hits]
+
+
 def test_a_person_of_whom_no_row_was_looked_at_counts_as_is_to_be_expected_below(monkeypatch):
     gallery = Gallery('model', 'f' * 64, 2)
     angles = np.linspace(0, 1.5, 20)
@@ -276,8 +284,10 @@ def test_twenty_queries_are_compared_with_the_calibration_and_nineteen_are_not()
     how = dict(topk=1, calibration=Calibration(), modality='rgb')
     with pytest.warns(UserWarning) as warned:
         gallery.search(queries, queries=[{'modality': 'ir' if i < 20 else 'rgb'} for i in range(25)], **how)
-    count = min(300, sum(row['modality'] == 'rgb' for row in gallery.rows()))
-    assert [str(one.message) for one in warned] == [f'ir to rgb: 20 queries of {count} rows.']
+    rows = [row['identity'] for row in gallery.rows() if row['modality'] == 'rgb']
+    count, people = len(rows), len(set(rows) - {None}) + rows.count(None)
+    assert count < 300
+    assert [str(one.message) for one in warned] == [f'ir to rgb: 20 queries of {count} rows, {people} people.']
     assert warned[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -321,6 +331,22 @@ def test_rows_without_a_modality_are_counted_and_a_filter_leaves_them_out():
     with pytest.raises(ValueError, match="that of 1 of 30 rows is not known: search with modality='rgb' or 'ir'"):
         gallery.search(unit(1)[0], **how)
     assert gallery.search(unit(1)[0], modality='rgb', **how)[-1]['nobody']
+
+
+def test_a_sample_of_a_large_gallery_is_spread_evenly(monkeypatch):
+    gallery = small(90)
+    monkeypatch.setattr(gallery_module, 'MAX_SAMPLED', 10)
+    rows = [row for row in gallery.rows() if row['modality'] == 'rgb']
+    vectors, people = gallery._sampled('rgb', None)
+    places = [[row['key'] for row in rows].index(key) for key in keys_of(gallery, vectors)]
+    assert len(places) == 10 and places[0] == 0 and places[-1] == len(rows) - 1 and max(np.diff(places)) < 7
+    names = [rows[place]['identity'] for place in places]
+    assert people == len(set(names) - {None}) + names.count(None)
+    assert len(gallery._sampled('rgb', np.array([1, 2, 3]))[0]) == sum(row['n'] < 3 for row in rows)
+
+
+def keys_of(gallery, vectors):
+    return [gallery.search(vector, 1)[0]['key'] for vector in vectors]
 
 
 def test_what_a_search_gives_is_no_name_for_a_field_of_ones_own():

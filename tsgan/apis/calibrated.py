@@ -85,21 +85,28 @@ class Asked(NamedTuple):
         scales = {}
         for modality, camera in rows_of:
             group = self.calibration.group(query.modality, modality, query.camera, camera_number(camera))
-            scales[modality, camera] = Scale(group, group.candidates(self.level))
+            try:
+                least = group.candidates(self.level)
+            except (
+                ValueError
+            ):  # two cameras with too few identities for this level: all of the modality may have enough
+                least = self.calibration.group(query.modality, modality).candidates(self.level)
+            scales[modality, camera] = Scale(group, least)
         return scales
 
-    def warn_of_drift(self, queries: np.ndarray, samples: Mapping[str, np.ndarray]) -> None:
+    def warn_of_drift(self, queries: np.ndarray, samples: Mapping[str, tuple[np.ndarray, int]]) -> None:
         """Warn, once, where scores are not distributed as those of the calibration.
 
         Args:
             queries (np.ndarray): (Nq, D), of unit length.
-            samples (Mapping[str, np.ndarray]): Modality -> some rows that are searched, (n, D), of unit length.
+            samples (Mapping): Modality -> some rows that are searched, (n, D), of unit length, and how many people they
+                may show.
         """
         sentences = []
         for modality in ('rgb', 'ir'):
             asking = queries[[query.modality == modality for query in self.queries]]
-            for other, rows in samples.items() if len(asking) >= MIN_QUERIES else ():
-                drift = self.calibration.group(modality, other).check(list(asking @ rows.T))
+            for other, (rows, num_persons) in samples.items() if len(asking) >= MIN_QUERIES else ():
+                drift = self.calibration.group(modality, other).check(list(asking @ rows.T), num_persons)
                 sentences += [drift.sentence] if drift.drifted else []
         if sentences:
             warnings.warn(' '.join(sentences), stacklevel=4)  # by whoever searches
@@ -230,6 +237,18 @@ def check_probabilities(**values: float) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
             raise ValueError(f'{name} is a probability, above 0 and below 1, not {value!r}.')
+
+
+def check_level(calibration: Calibration, level: float) -> None:
+    """Raises ValueError when the calibration has no scores of candidates at this level."""
+    refused = []
+    for group in calibration.groups:
+        try:
+            group.candidates(level)
+        except ValueError as error:
+            refused.append(error)
+    if len(refused) == len(calibration.groups):
+        raise refused[0]
 
 
 def check_scale(rerank: bool, pool: str | None) -> None:

@@ -18,7 +18,6 @@ from tsgan.apis.calibrated import (
     MIN_QUERIES,
     SEEN,
     Asked,
-    Scale,
     check_scale,
     first_of_each,
     judge,
@@ -637,13 +636,15 @@ class Gallery:
         scales = {query: asked.scales(query, rows_of) for query in set(asked.queries)}
         if len(vectors) >= MIN_QUERIES:
             modalities = sorted({modality for modality, _ in rows_of})
-            asked.warn_of_drift(vectors, {modality: self._sampled(modality, allowed) for modality in modalities})
-        lists = []
+            samples = {modality: self._sampled(modality, allowed) for modality in modalities}
+            asked.warn_of_drift(vectors, samples)
+        lists, depth = [], max(topk, min(SEEN, self._engine.max_topk))
         for start in range(0, len(vectors), BLOCK):
             block = slice(start, start + BLOCK)
-            found = self._nearest(vectors[block], max(topk, SEEN), allowed)
+            found = self._nearest(vectors[block], depth, allowed)
             for vector, query, nearest in zip(vectors[block], asked.queries[block], found, strict=True):
-                scores, ids, rows = self._down_to(scales[query], vector, nearest, topk, allowed, group_by)
+                least = min((scale.least for scale in scales[query].values()), default=np.inf)
+                scores, ids, rows = self._down_to(least, vector, nearest, depth, allowed, group_by and topk)
                 judged = judge(scores, rows, scales[query], rows_of, num_persons, asked.enrolled, group_by is not None)
                 best = judged.places[:topk]
                 hits = self._hits(scores[best], ids[best], threshold)  # the first of them
@@ -655,31 +656,32 @@ class Gallery:
 
     def _down_to(
         self,
-        scales: Mapping[tuple, Scale],
+        least: float,
         vector: np.ndarray,
         nearest: tuple[np.ndarray, np.ndarray],
-        topk: int,
+        depth: int,
         allowed: np.ndarray | None,
-        group_by: str | None,
+        num_persons: int | None,
     ) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
-        """Scores, ids, identities and kinds of a query's rows: those given, and further down to the last candidate,
-        grouped also to ``topk`` identities."""
-        least = min((scale.least for scale in scales.values()), default=np.inf)
-        (scores, ids), depth, most = nearest, max(topk, SEEN), self._engine.max_topk
+        """Scores, ids, identities and kinds of the rows nearest to a query: the ``depth`` that are given, and further
+        down to a score, and to so many people."""
+        scores, ids = nearest
         while True:
             about = self._rows.about(ids.tolist())
             rows = [about[number] for number in ids.tolist()]
-            short = bool(group_by) and len(first_of_each([row[0] for row in rows])) < topk
-            if len(ids) < depth or depth >= most or not (short or scores[-1] >= least):
+            goes_on = len(ids) == depth < self._engine.max_topk and (
+                scores[-1] >= least or (num_persons and len(first_of_each([row[0] for row in rows])) < num_persons)
+            )
+            if not goes_on:
                 return scores, ids, rows
-            depth = min(4 * depth, most)
+            depth = min(4 * depth, self._engine.max_topk)
             ((scores, ids),) = self._nearest(vector[None], depth, allowed)
 
-    def _sampled(self, modality: str, allowed: np.ndarray | None) -> np.ndarray:
-        """Vectors of some rows of a modality, evenly spaced, (n, D)."""
+    def _sampled(self, modality: str, allowed: np.ndarray | None) -> tuple[np.ndarray, int]:
+        """Vectors of some rows of a modality, evenly spaced, (n, D), and how many people they may show."""
         ids = self._rows.select({'modality': [modality]})
-        ids = ids if allowed is None else np.intersect1d(ids, allowed, assume_unique=True)
-        return self._engine.vectors(spaced(ids, MAX_SAMPLED))
+        ids = spaced(ids if allowed is None else np.intersect1d(ids, allowed, assume_unique=True), MAX_SAMPLED)
+        return self._engine.vectors(ids), self._rows.count_persons(ids)
 
     def _allowed(
         self, camera: object, modality: object, identity: object, where: object, time: tuple | None
