@@ -267,18 +267,19 @@ def show_hits(page: Page, query: Query, hits: list[dict], among: str, why: str =
     items = ''.join(show_hit(page, rank, hit, query.identity) for rank, hit in enumerate(hits, 1))
     known = query.identity is not None and any(hit['identity'] is not None for hit in hits)
     found = f'The best {len(hits)} of {total:,} {of} in the gallery' + (' · ✓ the same person' if known else '')
-    why = f'<p class="why">{html.escape(why)}</p>' if why else ''
-    verdict = show_nobody(nobody, sum(hit['candidate'] for hit in hits)) if nobody else why
-    return f'{verdict}<p class="found" role="status">{found}</p><ol class="hits">{items}</ol>'
+    above = f'<p class="why">{html.escape(why)}</p>' if why else ''
+    if nobody:
+        candidates = sum(hit['candidate'] for hit in hits)
+        found += f' · <span class="candidate">%</span> one of the {nobody["candidates"]:,}' if candidates else ''
+        above = show_nobody(nobody, candidates)
+    return f'{above}<p class="found" role="status">{found}</p><ol class="hits">{items}</ol>'
 
 
 def show_nobody(nobody: dict, shown: int) -> str:
-    """Above the hits: how probable it is that none of the gallery is the query's person, and who else it may be."""
-    chance, words = percent(nobody['probability']), in_words(nobody, shown)
-    mark = '<span class="candidate">marked</span>' if shown else ''
+    """Above the hits: how probable it is that nobody of the gallery is the query's person, and who may be."""
     return (
-        f'<div class="verdict" role="status"><p class="nobody"><b>{chance}</b> nobody in the gallery</p>'
-        f'<p>{words[0].upper()}{words[1:]} {mark}</p></div>'
+        f'<div class="verdict" role="status"><p><b>{percent(nobody["probability"])}</b> nobody in the gallery</p>'
+        f'<p>The person is {in_words(nobody, shown)}.</p></div>'
     )
 
 
@@ -296,8 +297,8 @@ def show_hit(page: Page, rank: int, hit: dict, who: str | None) -> str:
         chance = f'<span class="chance{" candidate" if candidate else ""}">{percent(hit["probability"])}</span>'
     shown = f'<img src="{picture}" alt="{alt}">' if picture else '<div class="none">no picture</div>'
     return (
-        f'<li{kind}><figure><div class="picture">{shown}<span class="rank">{rank}</span></div>'
-        f'<figcaption><span class="score">{hit["score"]:.3f}{mark}{chance}</span><small title="{where}">{where}</small>'
+        f'<li{kind}><figure><div class="picture">{shown}<span class="rank">{rank}</span>{chance}</div>'
+        f'<figcaption><span class="score">{hit["score"]:.3f}{mark}</span><small title="{where}">{where}</small>'
         '</figcaption></figure></li>'
     )
 
@@ -365,15 +366,9 @@ def build(page: Page, about: str):
                     among = gr.Dropdown(list(AMONG), value='the other modality', label='Search among', min_width=190)
                     topk = gr.Slider(5, 50, value=20, step=5, label='How many')
                     rerank = gr.Checkbox(False, label='Re-ranking', info='by common neighbours')
-                    enrolled = gr.Slider(
-                        1,
-                        99,
-                        value=50,
-                        step=1,
-                        label='In the gallery, %',
-                        info='as you expect before you look',
-                        visible=page.calibration is not None,
-                    )
+                with gr.Row(visible=page.calibration is not None):
+                    expected = 'How likely it is, before you look, that this person is in the gallery, in %'
+                    enrolled = gr.Slider(1, 99, value=50, step=1, label=expected)
                 filters = gr.Accordion('Filters', open=False, visible=bool(page.cameras or page.identities))
                 with filters, gr.Row():
                     cameras = gr.Dropdown(page.cameras, value=[], multiselect=True, label='Cameras')

@@ -378,9 +378,10 @@ def test_the_set_in_words():
 
     assert said(7, 7) == 'among these 7 with 95 %, or not enrolled'
     assert said(1, 1, 0.9) == 'this one with 90 %, or not enrolled'
-    assert said(1200, 10, 0.999) == 'among 1,200, of which 10 are shown, with 99.9 %, or not enrolled'
-    assert said(7, 1) == 'among 7, of which 1 is shown, with 95 %, or not enrolled'
-    assert said(0, 0).endswith('not enrolled, or missed')
+    assert said(1200, 10, 0.999) == 'among 1,200 with 99.9 % (10 of them here), or not enrolled'
+    assert said(7, 1) == 'among 7 with 95 % (1 of them here), or not enrolled'
+    assert said(0, 0) == 'not among these: not enrolled, or one of the 5 % whom the set misses'
+    assert said(1, 0) == 'among 1 with 95 % (0 of them here), or not enrolled'
 
 
 @pytest.mark.parametrize(

@@ -194,13 +194,12 @@ def in_words(nobody: Mapping, shown: int) -> str:
         nobody (Mapping): The row that ends the list.
         shown (int): How many hits of the list are candidates.
     """
-    count, level = nobody['candidates'], f'{100 * nobody["level"]:g} %'
+    count, level = nobody['candidates'], nobody['level']
     if not count:
-        return f'nobody is alike enough to be among the {level}: not enrolled, or missed'
-    which = 'this one' if count == 1 else f'among these {count:,}'
-    if shown < count:
-        which = f'among {count:,}, of which {shown:,} {"is" if shown == 1 else "are"} shown,'
-    return f'{which} with {level}, or not enrolled'
+        return f'not among these: not enrolled, or one of the {100 * (1 - level):.3g} % whom the set misses'
+    which = f'among {count:,}' if shown < count else 'this one' if count == 1 else f'among these {count:,}'
+    here = f' ({shown:,} of them here)' if shown < count else ''
+    return f'{which} with {100 * level:.4g} %{here}, or not enrolled'
 
 
 def percent(probability: float) -> str:
