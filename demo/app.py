@@ -277,8 +277,9 @@ def show_hits(page: Page, query: Query, hits: list[dict], among: str, why: str =
 
 def show_nobody(nobody: dict, shown: int) -> str:
     """Above the hits: how probable it is that nobody of the gallery is the query's person, and who may be."""
+    chance = html.escape(percent(nobody['probability']))
     return (
-        f'<div class="verdict" role="status"><p><b>{percent(nobody["probability"])}</b> nobody in the gallery</p>'
+        f'<div class="verdict" role="status"><p><b>{chance}</b> nobody in the gallery</p>'
         f'<p>The person is {in_words(nobody, shown)}.</p></div>'
     )
 
@@ -292,9 +293,9 @@ def show_hit(page: Page, rank: int, hit: dict, who: str | None) -> str:
     alt = f'rank {rank}, {NAMES.get(hit["modality"], "unknown modality")}, {where}{", the same person" if same else ""}'
     chance = ''
     if 'probability' in hit:
-        candidate = ', candidate' if hit['candidate'] else ''
-        alt += f', probability {percent(hit["probability"])}{candidate}'
-        chance = f'<span class="chance{" candidate" if candidate else ""}">{percent(hit["probability"])}</span>'
+        said, candidate = html.escape(percent(hit['probability'])), ' candidate' if hit['candidate'] else ''
+        alt += f', probability {said}{candidate and ", candidate"}'
+        chance = f'<span class="chance{candidate}">{said}</span>'
     shown = f'<img src="{picture}" alt="{alt}">' if picture else '<div class="none">no picture</div>'
     return (
         f'<li{kind}><figure><div class="picture">{shown}<span class="rank">{rank}</span>{chance}</div>'
