@@ -124,6 +124,7 @@ class Judged(NamedTuple):
 def judge(
     scores: np.ndarray,
     rows: Sequence[Row],
+    further: Mapping[Row, int],
     scales: Mapping[Kind, Scale],
     rows_of: Mapping[Kind, int],
     num_persons: int,
@@ -132,12 +133,14 @@ def judge(
 ) -> Judged:
     """Judge the rows of a query that were looked at, the nearest of all that are searched.
 
-    A person in none of them counts with the ratio that is to be expected below the last score, as the mean over the
-    rows that are left.
+    The evidence for a person is the mean ratio of all rows of this person. A ratio is of one image, and has mean 1 among
+    other people than the query's; that of the best of many images has not, and would tell of somebody where nobody is.
+    Rows that were not looked at count with the ratio that is to be expected below the last score.
 
     Args:
         scores (np.ndarray): Of K rows, (K,), best first.
         rows (Sequence[Row]): What is known of each, (K,).
+        further (Mapping[Row, int]): How many rows of these people were not looked at.
         scales (Mapping[Kind, Scale]): What scores mean, by the kind of row.
         rows_of (Mapping[Kind, int]): How many rows of a kind are searched.
         num_persons (int): How many people these may show.
@@ -152,10 +155,20 @@ def judge(
         these, scale = kind_of == number, scales[kind]
         ratios[these] = scale.group.ratio(scores[these])
         inside[these] = scores[these] >= scale.least
-    unseen, left = 1.0, {kind: count - seen[kind] for kind, count in rows_of.items() if count > seen[kind]}
-    if left and len(rows):
-        below = [count * scales[kind].group.unseen(float(scores[-1])) for kind, count in left.items()]
-        unseen = sum(below) / sum(left.values())
+    # What is to be expected of a row further down; 1 where nothing was found at all
+    below = {kind: scales[kind].group.unseen(float(scores[-1])) if len(rows) else 1.0 for kind in rows_of}
+    sums, counts = Counter(), Counter()  # of people
+    for person, ratio in zip(persons, ratios.tolist(), strict=True):
+        sums[person] += ratio
+        counts[person] += 1
+    left = Counter(rows_of) - seen  # rows of people of whom none was looked at
+    for (person, *kind), count in further.items():
+        sums[person] += count * below[tuple(kind)]
+        counts[person] += count
+        left[tuple(kind)] -= count
+    unseen = sum(count * below[kind] for kind, count in left.items()) / max(1, sum(left.values()))
+    means = {person: sums[person] / counts[person] for person in sums}
+    ratios = np.array([r if person is None else means[person] for person, r in zip(persons, ratios, strict=True)])
     probabilities, nobody = np.empty(0), 1.0  # who is in no row
     if num_persons:
         probabilities, nobody = person_probabilities(ratios, persons, num_persons, enrolled, unseen)

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -565,8 +566,9 @@ class Gallery:
             ``modality``, ``score``, ``key``, and fields of one's own. The score is the cosine, from -1 to 1; after
             re-ranking, 1 - the distance of Zhong et al., from 0 to 1.
 
-            With a calibration, a hit also has ``probability``, that it shows the query's person, and ``candidate``,
-            whether it is in the set; grouped, whether any row of its identity is. The list ends with
+            With a calibration, a hit also has ``probability``, that it shows the query's person, which is the same of all
+            rows of an identity and comes of all of them, and ``candidate``, whether it is in the set; grouped, whether
+            any row of its identity is. A row without an identity counts as another person. The list ends with
             ``{'key': None, 'nobody': True, 'probability': ..., 'level': ..., 'candidates': ...}``, where ``path`` and
             so on are None: that the person is in none of the rows that fit, and how many hits there are in the set,
             those beyond ``topk`` or below ``threshold`` among them. Rows that an approximate engine misses are no
@@ -632,7 +634,7 @@ class Gallery:
         threshold: float | None,
     ) -> list[list[dict]]:
         """:meth:`search` with a calibration."""
-        rows_of, num_persons = self._rows.count_kinds(allowed), self._rows.count_persons(allowed)
+        rows_of, num_persons = self._rows.counts(allowed)
         scales = {query: asked.scales(query, rows_of) for query in set(asked.queries)}
         if len(vectors) >= MIN_QUERIES:
             modalities = sorted({modality for modality, _ in rows_of})
@@ -645,7 +647,9 @@ class Gallery:
             for vector, query, nearest in zip(vectors[block], asked.queries[block], found, strict=True):
                 least = min((scale.least for scale in scales[query].values()), default=np.inf)
                 scores, ids, rows = self._down_to(least, vector, nearest, depth, allowed, group_by and topk)
-                judged = judge(scores, rows, scales[query], rows_of, num_persons, asked.enrolled, group_by is not None)
+                further = self._further(ids, rows, allowed) if len(ids) < sum(rows_of.values()) else {}
+                about = rows_of, num_persons, asked.enrolled
+                judged = judge(scores, rows, further, scales[query], *about, grouped=group_by is not None)
                 best = judged.places[:topk]
                 hits = self._hits(scores[best], ids[best], threshold)  # the first of them
                 for place, hit in enumerate(hits):
@@ -677,11 +681,20 @@ class Gallery:
             depth = min(4 * depth, self._engine.max_topk)
             ((scores, ids),) = self._nearest(vector[None], depth, allowed)
 
+    def _further(self, ids: np.ndarray, rows: list[tuple], allowed: np.ndarray | None) -> Counter:
+        """How many other rows there are of the people in some rows, by identity and kind."""
+        mates = self._rows.of({identity for identity, _, _ in rows} - {None})
+        numbers = np.array([number for number, *_ in mates], np.int64)
+        others = ~np.isin(numbers, ids)
+        if allowed is not None:
+            others &= allowed[np.searchsorted(allowed[:-1], numbers)] == numbers
+        return Counter(mates[place][1:] for place in np.flatnonzero(others))
+
     def _sampled(self, modality: str, allowed: np.ndarray | None) -> tuple[np.ndarray, int]:
         """Vectors of some rows of a modality, evenly spaced, (n, D), and how many people they may show."""
         ids = self._rows.select({'modality': [modality]})
         ids = spaced(ids if allowed is None else np.intersect1d(ids, allowed, assume_unique=True), MAX_SAMPLED)
-        return self._engine.vectors(ids), self._rows.count_persons(ids)
+        return self._engine.vectors(ids), len(first_of_each(list(self._rows.identities(ids.tolist()).values())))
 
     def _allowed(
         self, camera: object, modality: object, identity: object, where: object, time: tuple | None
