@@ -133,9 +133,9 @@ def judge(
 ) -> Judged:
     """Judge the rows of a query that were looked at, the nearest of all that are searched.
 
-    The evidence for a person is the mean ratio of all rows of this person. A ratio is of one image, and has mean 1 among
-    other people than the query's; that of the best of many images has not, and would tell of somebody where nobody is.
-    Rows that were not looked at count with the ratio that is to be expected below the last score.
+    The evidence for a person is the mean ratio of all rows of this person. A ratio is of one image, and has mean 1
+    among other people than the query's; the best of many images has not: it tells of somebody where nobody is. Rows
+    that were not looked at count with the ratio that is to be expected below the last score.
 
     Args:
         scores (np.ndarray): Of K rows, (K,), best first.

@@ -566,13 +566,13 @@ class Gallery:
             ``modality``, ``score``, ``key``, and fields of one's own. The score is the cosine, from -1 to 1; after
             re-ranking, 1 - the distance of Zhong et al., from 0 to 1.
 
-            With a calibration, a hit also has ``probability``, that it shows the query's person, which is the same of all
-            rows of an identity and comes of all of them, and ``candidate``, whether it is in the set; grouped, whether
-            any row of its identity is. A row without an identity counts as another person. The list ends with
-            ``{'key': None, 'nobody': True, 'probability': ..., 'level': ..., 'candidates': ...}``, where ``path`` and
-            so on are None: that the person is in none of the rows that fit, and how many hits there are in the set,
+            With a calibration, a hit also has ``probability``, that it shows the query's person, and ``candidate``,
+            whether it is in the set; grouped, whether any row of its identity is. All rows of an identity have one
+            probability, which comes of all of them; a row without one counts as a person of its own. The list ends
+            with ``{'key': None, 'nobody': True, 'probability': ..., 'level': ..., 'candidates': ...}``, where ``path``
+            and so on are None: that the person is in none of the rows that fit, and how many hits there are in the set,
             those beyond ``topk`` or below ``threshold`` among them. Rows that an approximate engine misses are no
-            candidates, and count for nobody as those do that are further down than it looked.
+            candidates, and count as those do that are further down than it looked.
 
         Raises:
             ValueError: When features are of another length, or not finite; on filters that cannot be; when a
