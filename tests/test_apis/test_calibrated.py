@@ -264,7 +264,7 @@ def test_nobody_is_as_frequent_as_it_is_probable(images):
         chances += [found[-1]['probability'] for found in lists]
         absent += [False] * 30 + [True] * 30
     chances, absent = np.array(chances), np.array(absent)
-    assert abs(chances.mean() - 0.5) < 0.08
+    assert abs(chances.mean() - 0.5) < 0.1
     for low, high in ((0, 0.3), (0.3, 0.7), (0.7, 1)) if images == 1 else ():  # of more, their mean tells too little
         these = (chances >= low) & (chances < high)
         assert these.sum() > 100 and abs(chances[these].mean() - absent[these].mean()) < 0.1
