@@ -212,6 +212,16 @@ def test_candidates_are_counted_to_the_last_one_however_deep_it_lies(group_by, m
     assert candidates == 0
 
 
+def test_so_many_people_are_found_as_are_to_be_shown(monkeypatch):
+    gallery, how = Gallery('model', 'f' * 64, 2), dict(calibration=Calibration(least=2), queries={'modality': 'ir'})
+    angles, names = np.linspace(0, 1, 50), ['ann'] * 30 + ['bob'] * 10 + [None] * 2 + ['cy'] * 8
+    rows = [{'identity': name, 'modality': 'rgb'} for name in names]
+    gallery.add(np.stack([np.cos(angles), np.sin(angles)], 1), rows)
+    monkeypatch.setattr(gallery_module, 'SEEN', 4)
+    hits = gallery.search([1, 0], 4, group_by='identity', **how)[:-1]
+    assert [hit['key'] for hit in hits] == ['#1', '#31', '#41', '#42']
+
+
 def test_cameras_with_too_few_identities_for_a_level_have_that_of_their_modality():
     gallery, about = small(40), {'modality': 'ir', 'camera': 'cam1'}
     *hits, _ = gallery.search(unit(1, seed=1)[0], 40, calibration=Calibration(), queries=about, level=0.995)
@@ -318,7 +328,10 @@ def test_an_engine_is_not_asked_for_more_rows_than_it_gives(monkeypatch):
     monkeypatch.setattr(type(gallery._engine), 'max_topk', 20)
     monkeypatch.setattr(gallery._engine, 'search', lambda q, k, a=None: (asked.append(k), search(q, k, a))[1])
     *_, last = gallery.search(unit(1)[0], 3, calibration=Calibration(least=-2), queries=about)
-    assert max(asked) == 20 and last['candidates'] == 20
+    assert asked == [20] and last['candidates'] == 20
+    monkeypatch.setattr(gallery_module, 'SEEN', 6)
+    *_, last = gallery.search(unit(1)[0], 3, calibration=Calibration(least=-2), queries=about)
+    assert asked == [20, 6, 20] and last['candidates'] == 20
 
 
 def test_a_gallery_without_rows_has_nobody_and_so_has_a_filter_that_nothing_passes():
