@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tsgan.apis import Gallery, ReIDInferencer
-from tsgan.apis.calibrated import in_words, percent, without_nobody
+from tsgan.apis.calibrated import in_words, percent, ready, without_nobody
 from tsgan.command_line import MODEL, add_model_arguments, run
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render_image
@@ -82,14 +82,9 @@ class Page:
         examples (Sequence[Example]): Pictures at hand. Defaults to ().
         calibration (Calibration, optional): What the model's scores mean. Defaults to None: nobody knows.
         level (float): Of the set of candidates. Defaults to 0.95.
-
-    Raises:
-        ValueError: When the calibration is of another model.
     """
 
     def __init__(self, reid, gallery, examples: Sequence[Example] = (), calibration=None, level: float = 0.95) -> None:
-        if calibration is not None:
-            calibration.check_model(reid.fingerprint, reid.name)
         self.calibration, self.level = calibration, level
         self.reid = reid
         self.gallery = gallery
@@ -619,6 +614,8 @@ def main() -> None:
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
     reid = ReIDInferencer(args.model, args.weights, args.device)
+    if calibration:
+        ready(calibration, 0.5, args.level, reid.name, reid.fingerprint)
     gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []

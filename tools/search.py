@@ -12,7 +12,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from tsgan.apis.calibrated import check_level, check_probabilities, check_scale, in_words, percent, without_nobody
+from tsgan.apis.calibrated import check_scale, in_words, percent, ready, without_nobody
 from tsgan.command_line import add_model_arguments, out_file, run
 from tsgan.whole_files import write_whole
 
@@ -57,22 +57,16 @@ def main() -> None:
     from tsgan.apis import Gallery, ReIDInferencer
     from tsgan.apis.gallery import check_count
     from tsgan.datasets.loose_images import LooseImage, find_images
-    from tsgan.evaluation.calibration import Calibration
 
     # what is wrong with the arguments is said before a gallery is made, which may take hours
     queries = find_images(args.queries)
     check_count('topk', args.topk)
-    calibration = None
     if args.calibration:
         check_scale(args.rerank, args.pool)
-        check_probabilities(enrolled=args.enrolled, level=args.level)
-        calibration = Calibration.load(args.calibration)
-        check_level(calibration, args.level)
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)
     reid = ReIDInferencer(args.model, args.weights, args.device)
-    if calibration:
-        calibration.check_model(reid.fingerprint, reid.name)
+    calibration = args.calibration and ready(args.calibration, args.enrolled, args.level, reid.name, reid.fingerprint)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
     with warnings.catch_warnings(record=True) as warned:

@@ -54,6 +54,10 @@ class Calibration:
     ):
         self.fingerprint, self.pairs, self.least = fingerprint, pairs, least
 
+    @property
+    def groups(self):
+        return [self.group(*pair) for pair in self.pairs]
+
     def check_model(self, fingerprint, name=''):
         if fingerprint != self.fingerprint:
             raise ValueError(f'this calibration is of another model than {name}.')

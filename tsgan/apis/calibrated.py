@@ -65,10 +65,7 @@ class Asked(NamedTuple):
         Raises:
             ValueError: When the calibration is of another model, or it is not known what the queries are.
         """
-        check_probabilities(enrolled=enrolled, level=level)
-        if isinstance(calibration, (str, os.PathLike)):
-            calibration = Calibration.load(calibration)
-        calibration.check_model(fingerprint, model)
+        calibration = ready(calibration, enrolled, level, model, fingerprint)
         return cls(calibration, known(queries, count), float(enrolled), float(level))
 
     def scales(self, query: Query, rows_of: Mapping[Kind, int]) -> dict[Kind, Scale]:
@@ -244,15 +241,21 @@ def known(queries: object, count: int) -> list[Query]:
     return found
 
 
-def check_probabilities(**values: float) -> None:
-    """Raises ValueError on a value that is none."""
-    for name, value in values.items():
+def ready(
+    calibration: Calibration | str | Path, enrolled: float, level: float, model: str, fingerprint: str
+) -> Calibration:
+    """A calibration, or that in a file, for searches with features of this model.
+
+    Raises:
+        OSError: When there is no such file.
+        ValueError: When it is of another model, or for no two modalities of this level; on what is no probability.
+    """
+    for name, value in {'enrolled': enrolled, 'level': level}.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
             raise ValueError(f'{name} is a probability, above 0 and below 1, not {value!r}.')
-
-
-def check_level(calibration: Calibration, level: float) -> None:
-    """Raises ValueError when the calibration has no scores of candidates at this level."""
+    if isinstance(calibration, (str, os.PathLike)):
+        calibration = Calibration.load(calibration)
+    calibration.check_model(fingerprint, model)
     refused = []
     for group in calibration.groups:
         try:
@@ -261,6 +264,7 @@ def check_level(calibration: Calibration, level: float) -> None:
             refused.append(error)
     if len(refused) == len(calibration.groups):
         raise refused[0]
+    return calibration
 
 
 def check_scale(rerank: bool, pool: str | None) -> None:

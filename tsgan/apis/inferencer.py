@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tsgan.apis.calibrated import percent, without_nobody
+from tsgan.apis.calibrated import percent, ready, without_nobody
 from tsgan.apis.hub import get_model, list_models, tested_state
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.evaluation.features import l2_normalize
@@ -288,6 +288,8 @@ class ReIDInferencer(BaseInferencer):
                 'a calibration says whether somebody is in a gallery, and queries that are searched for among '
                 'themselves have none: expected gallery=.'
             )
+        if calibration is not None:
+            calibration = ready(calibration, enrolled, level, self.name, self.fingerprint)
         queries, feats = [], []
         for batch in self.preprocess(progress(find_images(inputs), 'images'), batch_size):
             queries += [one if one.row.path is None else one._replace(image=None) for one in batch]  # to draw those
