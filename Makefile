@@ -33,9 +33,9 @@ test-all: test
 	$(PYTEST) -m slow
 	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
 
-# The page, which it names at its end, needs Gradio.
+# The page, which it names at its end, needs Gradio, and its probabilities scikit-learn.
 demo: venv
-	@$(PIP) -q -r requirements/demo.txt
+	@$(PIP) -q -r requirements/demo.txt -r requirements/calibration.txt
 	$(RUN) tools/demo.py
 
 lint: venv

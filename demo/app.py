@@ -26,9 +26,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tsgan.apis import Gallery, ReIDInferencer
+from tsgan.apis.calibrated import in_words, percent, ready, without_nobody
 from tsgan.command_line import MODEL, add_model_arguments, run
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render_image
+from tsgan.evaluation.calibration import Calibration
 from tsgan.extras import need
 from tsgan.images import decode, decode_content, evenly, is_deep, to_uint8
 
@@ -78,9 +80,12 @@ class Page:
         reid (ReIDInferencer): The model.
         gallery (Gallery): What is searched.
         examples (Sequence[Example]): Pictures at hand. Defaults to ().
+        calibration (Calibration, optional): What the model's scores mean. Defaults to None: nobody knows.
+        level (float): Of the set of candidates. Defaults to 0.95.
     """
 
-    def __init__(self, reid, gallery, examples: Sequence[Example] = ()) -> None:
+    def __init__(self, reid, gallery, examples: Sequence[Example] = (), calibration=None, level: float = 0.95) -> None:
+        self.calibration, self.level = calibration, level
         self.reid = reid
         self.gallery = gallery
         self.examples = list(examples)
@@ -113,6 +118,7 @@ class Page:
         among: str = 'other',
         cameras: Sequence[str] = (),
         identities: Sequence[str] = (),
+        enrolled: float | None = None,
     ) -> list[dict]:
         """The gallery's best pictures.
 
@@ -123,13 +129,32 @@ class Page:
             among (str): 'rgb', 'ir', 'both', or 'other': of the modality that the query is not. Defaults to 'other'.
             cameras (Sequence[str]): Of these alone. Defaults to (), of all.
             identities (Sequence[str]): Of these alone. Defaults to (), of all.
+            enrolled (float, optional): Prior probability that somebody is there: with it, hits have probabilities, and
+                the list ends with nobody's, see :meth:`tsgan.apis.Gallery.search`. Defaults to None: without.
 
         Returns:
             list[dict]: Best first: path, identity, camera, modality, score.
+
+        Raises:
+            ValueError: With ``enrolled``, when such scores were not calibrated.
         """
         modality = OTHER[query.modality] if among == 'other' else None if among == 'both' else among
         wanted = dict(modality=modality, camera=list(cameras) or None, identity=list(identities) or None)
+        if enrolled is not None:
+            about = dict(queries={'modality': query.modality}, enrolled=enrolled, level=self.level)
+            wanted.update(calibration=self.calibration, **about)
         return self.gallery.search(query.feature, topk, rerank=rerank, **wanted)
+
+    def judged(self, enrolled: float, query: Query, topk: int, rerank: bool, *how) -> tuple[list[dict], str]:
+        """As :meth:`search`: hits with probabilities where there are some; else, in words, why there are none."""
+        if self.calibration is None:
+            return self.search(query, topk, rerank, *how), ''
+        if rerank:
+            return self.search(query, topk, rerank, *how), 'No probabilities: re-ranking changes what a score means.'
+        try:
+            return self.search(query, topk, rerank, *how, enrolled=enrolled), ''
+        except ValueError as error:
+            return self.search(query, topk, rerank, *how), f'No probabilities: {error}'
 
 
 def read_picture(content: bytes) -> np.ndarray:
@@ -224,7 +249,9 @@ def show_query(query: Query) -> str:
     )
 
 
-def show_hits(page: Page, query: Query, hits: list[dict], among: str) -> str:
+def show_hits(page: Page, query: Query, hits: list[dict], among: str, why: str = '') -> str:
+    """The hits of a query, as of :meth:`Page.judged`, and why they have no probabilities."""
+    hits, nobody = without_nobody(hits)
     modality = OTHER[query.modality] if among == 'other' else among
     of = f'{NAMES[modality]} pictures' if modality in NAMES else 'pictures'
     total = page.counts[modality] if modality in NAMES else sum(page.counts.values())
@@ -235,7 +262,21 @@ def show_hits(page: Page, query: Query, hits: list[dict], among: str) -> str:
     items = ''.join(show_hit(page, rank, hit, query.identity) for rank, hit in enumerate(hits, 1))
     known = query.identity is not None and any(hit['identity'] is not None for hit in hits)
     found = f'The best {len(hits)} of {total:,} {of} in the gallery' + (' · ✓ the same person' if known else '')
-    return f'<p class="found" role="status">{found}</p><ol class="hits">{items}</ol>'
+    above = f'<p class="why">{html.escape(why)}</p>' if why else ''
+    if nobody:
+        candidates = sum(hit['candidate'] for hit in hits)
+        found += f' · <span class="candidate">%</span> one of the {nobody["candidates"]:,}' if candidates else ''
+        above = show_nobody(nobody, candidates)
+    return f'{above}<p class="found" role="status">{found}</p><ol class="hits">{items}</ol>'
+
+
+def show_nobody(nobody: dict, shown: int) -> str:
+    """Above the hits: how probable it is that nobody of the gallery is the query's person, and who may be."""
+    chance = html.escape(percent(nobody['probability']))
+    return (
+        f'<div class="verdict" role="status"><p><b>{chance}</b> nobody in the gallery</p>'
+        f'<p>The person is {in_words(nobody, shown)}.</p></div>'
+    )
 
 
 def show_hit(page: Page, rank: int, hit: dict, who: str | None) -> str:
@@ -245,9 +286,14 @@ def show_hit(page: Page, rank: int, hit: dict, who: str | None) -> str:
     mark, kind = (' <span class="mark">✓</span>', ' class="same"') if same else ('', '')
     picture = page.thumbnail(hit['path'])
     alt = f'rank {rank}, {NAMES.get(hit["modality"], "unknown modality")}, {where}{", the same person" if same else ""}'
+    chance = ''
+    if 'probability' in hit:
+        said, candidate = html.escape(percent(hit['probability'])), ' candidate' if hit['candidate'] else ''
+        alt += f', probability {said}{candidate and ", candidate"}'
+        chance = f'<span class="chance{candidate}">{said}</span>'
     shown = f'<img src="{picture}" alt="{alt}">' if picture else '<div class="none">no picture</div>'
     return (
-        f'<li{kind}><figure><div class="picture">{shown}<span class="rank">{rank}</span></div>'
+        f'<li{kind}><figure><div class="picture">{shown}<span class="rank">{rank}</span>{chance}</div>'
         f'<figcaption><span class="score">{hit["score"]:.3f}{mark}</span><small title="{where}">{where}</small>'
         '</figcaption></figure></li>'
     )
@@ -273,20 +319,21 @@ def build(page: Page, about: str):
     """The page as Gradio's blocks."""
     import gradio as gr
 
-    def answer(make, topk, rerank, among, cameras, identities):
+    def answer(make, *options):
         """A new query's picture and hits; a sentence in their place where it cannot be one."""
         try:
             query = make()
         except ValueError as error:
             return None, '', message(str(error)), ''
-        return query, '', show_query(query), hits(query, topk, rerank, among, cameras, identities)
+        return query, '', show_query(query), hits(query, *options)
 
-    def hits(query, topk, rerank, among, cameras, identities):
+    def hits(query, topk, rerank, among, cameras, identities, enrolled):
         if query is None:
             return ''
         among = AMONG[among]
-        found = page.search(query, int(topk), bool(rerank), among, cameras or (), identities or ())
-        return show_hits(page, query, found, among)
+        how = int(topk), bool(rerank), among, cameras or (), identities or ()
+        found, why = page.judged(enrolled / 100, query, *how)
+        return show_hits(page, query, found, among, why)
 
     def upload(data, *options):
         return answer(lambda: page.look(read_picture(from_browser(data))), *options)
@@ -315,12 +362,15 @@ def build(page: Page, about: str):
                     among = gr.Dropdown(list(AMONG), value='the other modality', label='Search among', min_width=190)
                     topk = gr.Slider(5, 50, value=20, step=5, label='How many')
                     rerank = gr.Checkbox(False, label='Re-ranking', info='by common neighbours')
+                with gr.Row(visible=page.calibration is not None):
+                    expected = 'How likely it is, before you look, that this person is in the gallery, in %'
+                    enrolled = gr.Slider(1, 99, value=50, step=1, label=expected)
                 filters = gr.Accordion('Filters', open=False, visible=bool(page.cameras or page.identities))
                 with filters, gr.Row():
                     cameras = gr.Dropdown(page.cameras, value=[], multiselect=True, label='Cameras')
                     identities = gr.Dropdown(page.identities, value=[], multiselect=True, label='Identities')
                 found = gr.HTML('', elem_id='hits')
-        options = [topk, rerank, among, cameras, identities]
+        options = [topk, rerank, among, cameras, identities, enrolled]
         quiet = dict(api_visibility='private', show_progress='minimal')
         shown = [query, drop, pair, found]
         drop.upload(upload, [drop, *options], shown, **quiet)
@@ -547,6 +597,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
     add_model_arguments(parser)
+    parser.add_argument('--calibration', metavar='FILE.json', help="what the model's scores mean: shows probabilities")
+    parser.add_argument('--level', type=float, default=0.95, help='of the candidates that are marked; default: 0.95')
     parser.add_argument('--host', default='127.0.0.1', help='default: 127.0.0.1, this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='default: 7860; 0: any that is free')
     return parser.parse_args()
@@ -557,15 +609,18 @@ def main() -> None:
     for folder in filter(None, (args.gallery, args.examples)):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder}: expected one of pictures.')
+    calibration = Calibration.load(args.calibration) if args.calibration else None
     bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
     reid = ReIDInferencer(args.model, args.weights, args.device)
+    if calibration:
+        ready(calibration, 0.5, args.level, reid.name, reid.fingerprint)
     gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
     about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {html.escape(reid.name)}.'
-    serve(build(Page(reid, gallery, examples), about), bound, args.host)
+    serve(build(Page(reid, gallery, examples, calibration, args.level), about), bound, args.host)
 
 
 if __name__ == '__main__':

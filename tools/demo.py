@@ -1,8 +1,9 @@
 """TS-GAN from the model that comes with the package to a table and two figures: ``python tools/demo.py``.
 
 Renders the data set, has the package's model learn its people - first an IR teacher, then TS-GAN with it - and tests
-it, without and with re-ranking. Results come to lie in ``work_dirs/demo``. What is there from an earlier run is used
-again; an interrupted training goes on after its last finished epoch.
+it, without and with re-ranking; the people of the validation tell what scores mean, where there is scikit-learn.
+Results come to lie in ``work_dirs/demo``. What is there from an earlier run is used again; an interrupted training goes
+on after its last finished epoch.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from tsgan.command_line import run
@@ -42,6 +44,12 @@ def table(results: dict[str, dict]) -> str:
     return '\n'.join(lines)
 
 
+def held_out() -> list[str]:
+    """Patterns of some images of the people whom neither the training nor the test has seen."""
+    numbers = (DATA / 'exp/val_id.txt').read_text().split(',')
+    return [f'{DATA}/cam*/{int(number):04d}/000[147].jpg' for number in numbers]
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     start, steps = time.time(), Steps(OUT / 'demo.log')
@@ -60,6 +68,12 @@ def main() -> None:
     rankers = [sys.executable, str(ROOT / 'tools/analysis_tools/trivial_rankers.py'), str(DATA)]
     trivial = subprocess.run(rankers, capture_output=True, text=True, check=True).stdout
 
+    calibration = OUT / 'calibration.json' if find_spec('sklearn') else None
+    if calibration:
+        steps.say('what its scores mean, of the people of the validation')
+        model = ['--model', ROOT / 'configs' / config, '--weights', checkpoint]
+        steps.call('analysis_tools/calibrate.py', *held_out(), *model, '--out', calibration)
+
     for picture in ('ranked_list.jpg', 'translation_grid.jpg'):
         shutil.copy(checkpoint.parent / picture, OUT / picture)
     text = table(json.loads(results.read_text()))
@@ -69,6 +83,7 @@ def main() -> None:
     steps.say(f'{OUT}: table.txt, results.json, ranked_list.jpg, translation_grid.jpg, data.jpg, demo.log')
     steps.say(f'{(time.time() - start) / 60:.1f} minutes')
     page = f'{sys.executable} {ROOT}/demo/app.py --model {ROOT}/configs/{config} --weights {checkpoint}'
+    page += f' --calibration {calibration}' if calibration else ''
     steps.say(f'\nlook at what it finds, in a browser:\n    {page} --gallery {DATA}/cam1 --examples {DATA}/cam3')
 
 

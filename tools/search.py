@@ -2,16 +2,21 @@
 
 The gallery is one that `tsgan.apis.Gallery` has saved, or a folder of images; that of a folder is made once, and kept
 beside it. Neither needs identities or cameras: a folder of infrared pictures can be searched in one of colour pictures.
+
+With ``--calibration``, which `tools/analysis_tools/calibrate.py` makes, hits have probabilities, and so has nobody.
 """
 
 import argparse
 import json
 import sys
+import warnings
 from pathlib import Path
 
+from tsgan.apis.calibrated import check_scale, in_words, percent, ready, without_nobody
 from tsgan.command_line import add_model_arguments, out_file, run
 from tsgan.whole_files import write_whole
 
+JUDGED, NOBODY = ('probability', 'candidate'), ('probability', 'level', 'candidates')  # with a calibration
 HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
 
 
@@ -28,6 +33,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--camera', nargs='+', help='search images of these cameras alone')
     parser.add_argument('--modality', choices=['rgb', 'ir'], help='search images of this modality alone')
     parser.add_argument('--threshold', type=float, help='show hits of this score and above alone')
+    parser.add_argument('--calibration', metavar='FILE.json', help='what the scores mean: probabilities, and nobody')
+    parser.add_argument(
+        '--enrolled', type=float, default=0.5, help='prior probability of somebody who is there; default: %(default)s'
+    )
+    parser.add_argument('--level', type=float, default=0.95, help='of the set of candidates; default: %(default)s')
     parser.add_argument(
         '--engine',
         choices=['flat', 'hnsw', 'ivfpq'],
@@ -51,21 +61,31 @@ def main() -> None:
     # what is wrong with the arguments is said before a gallery is made, which may take hours
     queries = find_images(args.queries)
     check_count('topk', args.topk)
+    if args.calibration:
+        check_scale(args.rerank, args.pool)
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)
     reid = ReIDInferencer(args.model, args.weights, args.device)
+    calibration = args.calibration and ready(args.calibration, args.enrolled, args.level, reid.name, reid.fingerprint)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
-    lists = gallery.search(
-        feats,
-        args.topk,
-        camera=args.camera,
-        modality=args.modality,
-        group_by=args.group_by,
-        pool=args.pool,
-        rerank=args.rerank,
-        threshold=args.threshold,
-    )
+    with warnings.catch_warnings(record=True) as warned:
+        lists = gallery.search(
+            feats,
+            args.topk,
+            camera=args.camera,
+            modality=args.modality,
+            group_by=args.group_by,
+            pool=args.pool,
+            rerank=args.rerank,
+            threshold=args.threshold,
+            calibration=calibration,
+            queries=rows,
+            enrolled=args.enrolled,
+            level=args.level,
+        )
+    for warning in warned:
+        print(f'warning: {warning.message}', file=sys.stderr)
     if args.engine not in (None, 'flat'):
         gallery.recall(args.topk)
     paths = [row.path for row in rows]
@@ -81,14 +101,26 @@ def main() -> None:
 
 
 def table(found: list[tuple[str | list[str], list[dict]]]) -> str:
-    """Query, rank, score and path of each hit, in columns."""
-    lines = [('query', 'rank', 'score', 'path')]
+    """Query, rank, score and path of each hit, in columns; with a calibration its probability, and at last nobody's."""
+    lines = [('query', 'rank', 'score', 'probability', 'path')]
     for query, hits in found:
         name = query if isinstance(query, str) else f'{len(query)} images'
-        lines += [(name, str(rank), f'{hit["score"]:.4f}', shown(hit)) for rank, hit in enumerate(hits, 1)]
-        lines += [] if hits else [(name, '-', '-', 'nothing found')]
+        hits, nobody = without_nobody(hits)
+        lines += [(name, str(rank), f'{hit["score"]:.4f}', chance(hit), shown(hit)) for rank, hit in enumerate(hits, 1)]
+        lines += [] if hits else [(name, '-', '-', '', 'nothing found')]
+        if nobody:
+            about = in_words(nobody, sum(hit['candidate'] for hit in hits))
+            lines.append((name, '-', '-', chance(nobody), f'nobody: {about}'))
     width = max(len(line[0]) for line in lines)
-    return '\n'.join(f'{query:<{width}}  {rank:>4}  {score:>7}  {path}' for query, rank, score, path in lines)
+    if not any(line[3] for line in lines[1:]):
+        return '\n'.join(f'{query:<{width}}  {rank:>4}  {score:>7}  {path}' for query, rank, score, _, path in lines)
+    told = [f'{query:<{width}}  {rank:>4}  {score:>7}  {how:>11}  {path}' for query, rank, score, how, path in lines]
+    return '\n'.join([*told, '*: a candidate'])
+
+
+def chance(hit: dict) -> str:
+    """A probability, marked of a candidate; nothing without a calibration."""
+    return f'{percent(hit["probability"])} {"*" if hit.get("candidate") else " "}' if 'probability' in hit else ''
 
 
 def shown(hit: dict) -> str:
@@ -97,8 +129,16 @@ def shown(hit: dict) -> str:
 
 
 def write_hits(file: str, found: list[tuple[str | list[str], list[dict]]]) -> None:
-    """``[{"query": path, "hits": [{"path": ..., "score": ...}]}]``; of queries that were pooled, a list of paths."""
-    content = [{'query': query, 'hits': [{name: hit[name] for name in HIT} for hit in hits]} for query, hits in found]
+    """``[{"query": path, "hits": [{"path": ..., "score": ...}]}]``; of queries that were pooled, a list of paths.
+
+    With a calibration, hits have ``probability`` and ``candidate``, and a query has ``nobody``: ``{"probability": ...,
+    "level": ..., "candidates": ...}``.
+    """
+    content = []
+    for query, hits in found:
+        hits, nobody = without_nobody(hits)
+        entry = {'query': query, 'hits': [{name: hit[name] for name in (*HIT, *JUDGED) if name in hit} for hit in hits]}
+        content.append(entry | ({'nobody': {name: nobody[name] for name in NOBODY}} if nobody else {}))
     write_whole(file, json.dumps(content, indent=1) + '\n')
 
 

@@ -17,9 +17,12 @@ from pictures import picture
 from PIL import Image
 
 from tsgan.apis import Gallery, ReIDInferencer
+from tsgan.apis.calibrated import percent
 from tsgan.apis.inferencer import LOG, input_size
 from tsgan.datasets.loose_images import find_images
+from tsgan.evaluation.calibration import Calibration
 from tsgan.images import read_image
+from tsgan.visualization import grids
 from tsgan.visualization.grids import GRAY, GREEN, RED
 
 MODELS = ['backbone', 'tsgan_jd', 'rivals/zero_padding', 'rivals/two_stream', 'rivals/align_gan', 'rivals/hog']
@@ -353,6 +356,35 @@ def test_queries_are_searched_for_in_images_or_in_a_gallery_of_the_same_model(re
     assert len(one) == 1 and one[0]['hits'] == found[0]['hits']
     with pytest.raises(ValueError, match=r'the gallery has features of .*backbone.*, the queries .*tsgan_jd'):
         make('tsgan_jd')(queries, Gallery.build(reid, gallery))
+
+
+def test_a_calibration_gives_probabilities_in_a_gallery_and_pictures_say_them(reid, people, tmp_path, monkeypatch):
+    queries, gallery = people / 'ir', Gallery.build(reid, people / 'rgb')
+    draws = np.random.default_rng(0)
+    centres = np.repeat(draws.standard_normal((30, reid.dim)), 2, axis=0)
+    calibration = Calibration.fit(
+        centres + draws.standard_normal(centres.shape), np.repeat(np.arange(30), 2), np.tile([3, 1], 30),
+        np.tile(['ir', 'rgb'], 30), model=reid.name, fingerprint=reid.fingerprint,
+    )  # fmt: skip
+    calibration.save(tmp_path / 'c.json')
+    captions = []
+    monkeypatch.setattr(
+        grids, 'ranked_list', lambda *drawn: captions.append(drawn[3:]) or np.zeros((4, 4, 3), np.uint8)
+    )
+    how = dict(calibration=tmp_path / 'c.json', enrolled=0.7, level=0.9)
+    found = reid(queries, gallery, topk=2, show_dir=tmp_path / 'shown', **how)
+    feats, rows = reid.extract(queries), reid.rows
+    assert [one['hits'] for one in found] == gallery.search(feats, 2, queries=rows, **how)
+    for (query, hits), one in zip(captions, found, strict=True):
+        *best, nobody = one['hits']
+        assert query[0].endswith(f'\nnobody {percent(nobody["probability"])}') and len(hits[0]) == 2
+        marks = [' candidate' if hit['candidate'] else '' for hit in best]
+        said = [
+            f'{hit["score"]:.3f}\n{percent(hit["probability"])}{mark}' for hit, mark in zip(best, marks, strict=True)
+        ]
+        assert all(text.endswith(end) for text, end in zip(hits[0], said, strict=True))
+    with pytest.raises(ValueError, match='a calibration says whether somebody is in a gallery'):
+        reid(queries, calibration=calibration)
 
 
 def test_hits_are_drawn_with_the_colour_of_what_is_known(reid, people, tmp_path):

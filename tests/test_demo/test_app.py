@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import html
 import io
 import json
 import re
@@ -18,6 +19,7 @@ from test_demo.conftest import DEMO
 
 from tsgan.apis import Gallery
 from tsgan.datasets.loose_images import find_images
+from tsgan.evaluation.calibration import Calibration
 
 
 def picture(seed, gray=False, size=(24, 12)):
@@ -66,6 +68,21 @@ def site(app, folder):
     reid = GreenChannel()
     examples = [app.Example(picture(2, gray=True), '0002', 'ir'), app.Example(picture(3), '0003', 'rgb')]
     return app.Page(reid, Gallery.build(reid, folder), examples)
+
+
+@pytest.fixture(scope='module')
+def calibration():
+    """Of the green channel's scores of 40 people, all in both modalities."""
+    draws = np.random.default_rng(0)
+    people = np.repeat(draws.standard_normal((40, 288)), 4, axis=0)
+    feats, pids = people + 0.5 * draws.standard_normal(people.shape), np.repeat(np.arange(40), 4)
+    modalities, camids = np.tile(['rgb', 'ir', 'rgb', 'ir'], 40), np.tile([1, 3, 2, 3], 40)
+    return Calibration.fit(feats, pids, camids, modalities, model='green', fingerprint='green')
+
+
+@pytest.fixture(scope='module')
+def calibrated(app, site, calibration):
+    return app.Page(site.reid, site.gallery, site.examples, calibration)
 
 
 def file_of(image, kind, **options):
@@ -169,6 +186,54 @@ def test_a_gallery_picture_that_is_gone_leaves_its_place(app, site, tmp_path):
     hit = dict(path=str(tmp_path / 'gone.png'), identity=None, camera=None, modality=None, score=0.5)
     shown = app.show_hit(site, 1, hit, None)
     assert 'no picture' in shown and 'gone.png' in shown and str(tmp_path) not in shown
+
+
+# With a calibration
+
+
+def test_hits_have_probabilities_candidates_are_marked_and_nobody_is_said(app, calibrated):
+    query = calibrated.example('0')
+    hits, why = calibrated.judged(0.5, query, 3, False, 'other')
+    *found, nobody = hits
+    how = dict(modality='rgb', calibration=calibrated.calibration, queries={'modality': 'ir'})
+    assert why == '' and hits == calibrated.gallery.search(query.feature, 3, **how)
+    assert [hit['candidate'] for hit in found] == [True, True, False] and nobody['candidates'] == 2
+    shown = app.show_hits(calibrated, query, hits, 'other')
+    chances = re.findall(r'class="chance( candidate)?">(.*?)<', shown)
+    assert chances == [(' candidate', html.escape(app.percent(hit['probability']))) for hit in found[:2]] + [
+        ('', '&lt;1 %')
+    ]
+    assert re.findall(r'class="rank">(\d)<', shown) == ['1', '2', '3']
+    assert f'<b>{html.escape(app.percent(nobody["probability"]))}</b> nobody in the gallery' in shown
+    assert 'The person is among these 2 with 95 %, or not enrolled.' in shown
+    assert '<span class="candidate">%</span> one of the 2' in shown
+    assert f'the same person, probability {html.escape(app.percent(found[0]["probability"]))}, candidate"' in shown
+
+
+def test_who_is_expected_to_be_there_is_less_often_nobody(calibrated):
+    query = calibrated.look(picture(9))
+    nobody = [calibrated.judged(enrolled, query, 3, False, 'other')[0][-1] for enrolled in (0.01, 0.5, 0.99)]
+    chances = [row['probability'] for row in nobody]
+    assert chances == sorted(chances, reverse=True) and chances[0] > 0.99 > 0.9 > chances[2]
+    assert {row['candidates'] for row in nobody} == {0}
+
+
+def test_where_there_are_no_probabilities_the_page_says_why(app, calibrated, site):
+    query = calibrated.example('0')
+    hits, why = calibrated.judged(0.5, query, 3, True, 'other')
+    assert hits == site.search(query, 3, True) and why == 'No probabilities: re-ranking changes what a score means.'
+    assert f'<p class="why">{why}</p>' in app.show_hits(calibrated, query, hits, 'other', why)
+    colour = [group for group in calibrated.calibration.groups if group.query_modality == 'rgb']
+    only = app.Page(site.reid, site.gallery, (), Calibration(**{**vars(calibrated.calibration), 'groups': colour}))
+    hits, why = only.judged(0.5, query, 3, False, 'other')
+    assert hits == site.search(query, 3) and why.startswith('No probabilities: IR queries in a gallery of RGB images')
+    assert site.judged(0.5, query, 3, False, 'other') == (site.search(query, 3), '')
+
+
+def test_without_a_calibration_the_page_has_nothing_of_it(app, site):
+    query = site.example('0')
+    shown = app.show_hits(site, query, *site.judged(0.5, query, 3, False, 'other')[:1], 'other')
+    assert not any(word in shown for word in ('chance', 'candidate', 'nobody', 'class="why"'))
 
 
 # What it refuses
@@ -337,10 +402,15 @@ def error(folder, *arguments):
     return run([sys.executable, DEMO / 'app.py', *arguments], folder, fails=True).error
 
 
-def test_bad_input_is_one_sentence(tmp_path, monkeypatch):
+def test_bad_input_is_one_sentence(tmp_path, monkeypatch, calibration):
     said = 'error: no page can be opened at'
     assert error(tmp_path, '--gallery', 'nowhere').startswith('error: there is no folder nowhere')
     assert error(tmp_path, '--examples', 'nowhere').startswith('error: there is no folder nowhere')
+    assert 'nowhere.json' in error(tmp_path, '--calibration', 'nowhere.json')
+    calibration.save(tmp_path / 'c.json')
+    assert error(tmp_path, '--calibration', 'c.json', '--port', 0).startswith(
+        'error: the calibration is of green (green), not of tsgan-jd_small_synthetic ('
+    )
     assert error(tmp_path, '--host', '192.0.2.1').startswith(f'{said} 192.0.2.1, port 7860 (Cannot assign')
     assert error(tmp_path, '--port', 99999).startswith(f'{said} 127.0.0.1, port 99999')
     with socket.create_server(('127.0.0.1', 0)) as taken:

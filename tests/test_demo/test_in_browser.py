@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tsgan.datasets.synthetic import identity, image_rng, render_image
+from tsgan.apis import ReIDInferencer
+from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render_image
+from tsgan.evaluation.calibration import Calibration
+from tsgan.evaluation.features import image_labels
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +22,26 @@ DESKTOP, PHONE = dict(width=1280, height=800), dict(width=390, height=844)
 
 
 @pytest.fixture(scope='module')
-def address(screenshot, tmp_path_factory):
-    with screenshot.served(cache=tmp_path_factory.mktemp('cache')) as address:
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture(scope='module')
+def address(screenshot, cache):
+    with screenshot.served(cache=cache) as address:
+        yield address
+
+
+@pytest.fixture(scope='module')
+def calibrated(app, screenshot, cache, tmp_path_factory):
+    """The address of a page whose scores were calibrated, on other people."""
+    folder = tmp_path_factory.mktemp('calibrated')
+    people = render_dataset(folder / 'people', num_train=20, num_val=0, num_test=10, num_pretrain=0, frames=2, seed=22)
+    reid = ReIDInferencer()
+    feats, labels = reid.extract(people), image_labels(reid.rows)
+    columns = [labels[name] for name in ('pids', 'camids', 'modalities')]
+    Calibration.fit(feats, *columns, model=reid.name, fingerprint=reid.fingerprint).save(folder / 'c.json')
+    with screenshot.served('--calibration', folder / 'c.json', cache=cache) as address:
         yield address
 
 
@@ -38,7 +59,7 @@ def visit(chromium, address):
     """Opens the page as a new visitor, and notes what the browser asks for and complains of."""
     contexts = []
 
-    def start(viewport=DESKTOP, scheme='light'):
+    def start(viewport=DESKTOP, scheme='light', address=address):
         contexts.append(chromium.new_context(viewport=viewport, color_scheme=scheme))
         page = contexts[-1].new_page()
         noted = SimpleNamespace(asked=[], complaints=[])
@@ -182,6 +203,33 @@ def test_modality_number_and_filters_are_obeyed(app, visit):
     visitor.page.keyboard.press('Escape')
     visitor.choose('Search among', 'colour')
     assert visitor.message() == 'None of the 320 colour pictures of the gallery passes the filters.'
+
+
+@pytest.mark.parametrize('viewport', [DESKTOP, PHONE], ids=['desktop', 'phone'])
+def test_a_calibrated_page_says_who_it_may_be_and_whether_it_is_nobody(app, visit, calibrated, viewport):
+    visitor = visit(viewport, address=calibrated)
+    visitor.upload('somebody.png', picture(app, 7, cam=3))
+    said = visitor.page.locator('.verdict').inner_text()
+    chance, count = re.search(r'(\d+) %\s+nobody in the gallery\s+The person is among (\d+) with 95 %', said).groups()
+    chances = visitor.page.locator('.hits .chance').all_inner_texts()
+    assert len(chances) == 20 and all(re.fullmatch(r'[<>]?\d+ %', text) for text in chances)
+    marked = visitor.page.locator('.hits .candidate').count()
+    assert marked == 20 < int(count) and f'one of the {count}' in visitor.found()
+    slider = visitor.page.get_by_label(re.compile('number input for How likely it is'))
+    visitor.do(lambda: (slider.fill('95'), slider.press('Enter')))
+    after = visitor.page.locator('.verdict').inner_text()
+    assert int(re.match(r'[<>]?(\d+)', after)[1]) < int(chance) and f'among {count} with' in after
+    visitor.do(lambda: visitor.page.get_by_label('Re-ranking').click())
+    assert visitor.page.locator('.why').inner_text() == 'No probabilities: re-ranking changes what a score means.'
+    assert visitor.page.locator('.chance, .verdict').count() == 0
+    assert visitor.page.evaluate('document.documentElement.scrollWidth') == viewport['width']
+    assert visitor.noted.complaints == []
+
+
+def test_a_page_without_a_calibration_has_no_probabilities(visit):
+    visitor = visit()
+    assert visitor.page.locator('.chance, .verdict, .why, .candidate').count() == 0
+    assert visitor.page.get_by_text('How likely it is').count() == 0
 
 
 def test_two_visitors_at_once_keep_their_own_query(app, visit):

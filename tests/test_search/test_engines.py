@@ -158,6 +158,15 @@ def test_few_rows_are_searched_exactly(filled):
     assert as_lists(filled.search(queries, 10, few)) == as_lists(exact)
 
 
+def test_many_rows_are_asked_for_of_the_exact_search(filled, monkeypatch):
+    asked, names = [], filled.candidates
+    monkeypatch.setattr(filled, 'candidates', lambda *about: asked.append(about[1]) or names(*about))
+    queries = clustered(5, seed=1)
+    assert as_lists(filled.search(queries, 100)) == as_lists(filled.exact.search(queries, 100)) and asked == []
+    filled.search(queries, 1500 // 16)
+    assert asked == [1500 // 16]
+
+
 def test_where_an_index_names_too_few_the_search_is_exact(filled, monkeypatch):
     queries = clustered(5, seed=1)
     names = filled.candidates

@@ -12,6 +12,7 @@ import pytest
 
 from tsgan import command_line
 from tsgan.apis import Gallery, inferencer
+from tsgan.evaluation.calibration import Calibration
 
 REPO = Path(__file__).parents[2]
 
@@ -119,6 +120,87 @@ def test_options_are_those_of_a_gallery(search, loose):
     assert len(entry['query']) == 6 and '6 images' in out
     _, out, _ = search('dark/0.png', '--gallery', 'my.gallery', '--modality', 'ir')
     assert 'nothing found' in out
+
+
+@pytest.fixture(scope='module')
+def calibration(tmp_path_factory):
+    """A file, of this network's scores of 40 people: two pictures of each in either modality."""
+    draws = np.random.default_rng(0)
+    people = np.repeat(draws.standard_normal((40, 32)), 4, axis=0)
+    feats, pids = people + 0.6 * draws.standard_normal(people.shape), np.repeat(np.arange(40), 4)
+    modalities, camids = np.tile(['rgb', 'ir', 'rgb', 'ir'], 40), np.tile([1, 3, 2, 4], 40)
+    file = tmp_path_factory.mktemp('calibration') / 'pixels.json'
+    Calibration.fit(feats, pids, camids, modalities, model='pixels', fingerprint='c3' * 32).save(file)
+    return file
+
+
+def test_with_a_calibration_hits_have_probabilities_and_each_list_ends_with_nobody(search, loose, calibration):
+    arguments = [
+        'dark',
+        '--gallery',
+        'day',
+        '--topk',
+        3,
+        '--calibration',
+        calibration,
+        '--level',
+        0.9,
+        '--enrolled',
+        0.8,
+    ]
+    code, out, err = search(*arguments, '--json', 'hits.json', '--show-dir', 'shown')
+    assert code == 0, err
+    reid = inferencer.ReIDInferencer()
+    how = dict(queries=[{'modality': 'ir'}] * 6, calibration=calibration, level=0.9, enrolled=0.8)
+    lists = Gallery.build(reid, 'day').search(reid.extract('dark'), 3, **how)
+    lines = out.splitlines()
+    assert lines[0].split() == ['query', 'rank', 'score', 'probability', 'path'] and len(lines) == 1 + 6 * 4 + 2
+    for number, entry in enumerate(json.loads(Path('hits.json').read_text())):
+        *hits, nobody = lists[number]
+        assert entry['hits'] == [{name: hit[name] for name in entry['hits'][0]} for hit in hits]
+        assert list(entry['hits'][0])[-2:] == ['probability', 'candidate'] and entry['hits'][0]['candidate']
+        assert entry['nobody'] == {name: nobody[name] for name in ('probability', 'level', 'candidates')}
+        best, last = lines[1 + 4 * number].split(), lines[4 + 4 * number]
+        assert best[:2] == [f'dark/{number}.png', '1'] and best[4:] == ['%', '*', f'day/{number}.png']
+        assert last.split()[:3] == [f'dark/{number}.png', '-', '-'] and '%    nobody: ' in last
+        words = 'this one' if nobody['candidates'] == 1 else f'among these {nobody["candidates"]}'
+        assert last.endswith(f'nobody: {words} with 90 %, or not enrolled') or nobody['candidates'] > 3
+    assert lines[-2] == '*: a candidate' and len(list(Path('shown').iterdir())) == 6
+    without = json.loads(search(*arguments[:5], '--json', 'hits.json') and Path('hits.json').read_text())
+    assert 'nobody' not in without[0] and 'probability' not in without[0]['hits'][0]
+
+
+def test_where_nothing_passes_nobody_is_sure(search, loose, calibration):
+    _, out, _ = search('dark/0.png', '--gallery', 'day', '--modality', 'ir', '--calibration', calibration)
+    assert 'nothing found' in out and '>99 %    nobody: not among these' in out
+
+
+def test_scores_unlike_those_of_the_calibration_are_warned_of(search, loose, calibration):
+    for number in range(4):
+        for picture in sorted(Path('dark').glob('?.png')):
+            shutil.copy(picture, f'dark/{picture.stem}-{number}.png')
+    code, out, err = search('dark', '--gallery', 'day', '--calibration', calibration)
+    assert code == 0 and 'warning: Scores of 30 queries are not distributed as in the calibration of IR -> RGB' in err
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (['--rerank'], 're-ranking gives scores of another kind'),
+        (['--pool', 'mean'], "pool='mean' gives scores of another kind"),
+        (['--level', '0.99'], 'needs 99 identities'),
+        (['--level', '1.5'], 'level is a probability'),
+        (['--enrolled', '0'], 'enrolled is a probability'),
+        (['--calibration', 'day/0.png'], 'day/0.png is no calibration'),
+        (['--calibration', 'nothing.json'], 'nothing.json'),
+        (['--calibration', 'other.json'], 'the calibration is of another (d4d4d4d4d4d4), not of pixels'),
+    ],
+)
+def test_what_a_calibration_cannot_say_is_refused_before_a_gallery_is_made(search, loose, calibration, options, said):
+    Path('other.json').write_text(calibration.read_text().replace('c3' * 32, 'd4' * 32).replace('pixels', 'another'))
+    code, out, err = search('dark', '--gallery', 'day', '--calibration', calibration, *options)
+    assert code == 2 and err.startswith('error: ') and said in err and len(err.splitlines()) == 1 and not out
+    assert Pixels.images == 0 and not list(Path().glob('*.gallery'))
 
 
 @pytest.mark.parametrize(

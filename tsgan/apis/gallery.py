@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from tsgan.apis.calibrated import (
+    MAX_SAMPLED,
+    MIN_QUERIES,
+    SEEN,
+    Asked,
+    check_scale,
+    first_of_each,
+    judge,
+    nobody_row,
+)
+from tsgan.evaluation.calibration import Calibration
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
 from tsgan.search import Rows, exact_of, make_engine, switched
@@ -21,6 +33,7 @@ from tsgan.search.metadata import columns_of, read_metadata, values_of
 from tsgan.search.rows import COLUMNS, TEXTS, seconds
 
 GONE = (-1, -1)  # size and time of a file that is not there any more
+BLOCK = 256  # queries at a time, of which many rows are looked at
 SAVE_SECONDS = 30  # between two savings while a gallery is built; longer, where saving takes long
 
 
@@ -514,6 +527,10 @@ class Gallery:
         rerank: bool = False,
         rerank_topk: int = 1000,
         threshold: float | None = None,
+        calibration: Calibration | str | Path | None = None,
+        queries: object = None,
+        enrolled: float = 0.5,
+        level: float = 0.95,
     ) -> list[dict] | list[list[dict]]:
         """Find the rows that are nearest to queries, best first, of equal ones that which was added first.
 
@@ -534,14 +551,35 @@ class Gallery:
             rerank_topk (int): How many rows, the nearest, are ranked anew, and shown at most: where no more fit, as if
                 all were. Defaults to 1000.
             threshold (float, optional): Only hits with this score or a higher one. Defaults to None.
+            calibration (Calibration | str | Path, optional): What the scores of this gallery's model mean, or the file
+                that says it, see :class:`tsgan.evaluation.calibration.Calibration`: hits get a probability, and a row
+                for nobody ends each list. Not with ``rerank`` or ``pool``. Defaults to None.
+            queries (object, optional): With a calibration, what is known of each query, fields or an ImageRow, as
+                ``ReIDInferencer.rows``: its ``modality``, and perhaps its ``camera``. Defaults to None.
+            enrolled (float): With a calibration, the prior probability that the person of a query is among the rows
+                that fit, each of the people there alike. Defaults to 0.5.
+            level (float): With a calibration, the probability with which an image of this person, if there is one, is
+                in the set of candidates. Defaults to 0.95.
 
         Returns:
             list[dict] | list[list[dict]]: Hits, of several queries a list of each: ``path``, ``identity``, ``camera``,
             ``modality``, ``score``, ``key``, and fields of one's own. The score is the cosine, from -1 to 1; after
             re-ranking, 1 - the distance of Zhong et al., from 0 to 1.
 
+            With a calibration, a hit also has ``probability``, that it shows the query's person, and ``candidate``,
+            whether it is in the set; grouped, whether any row of its identity is. All rows of an identity have one
+            probability, which comes of all of them; a row without one counts as a person of its own. The list ends
+            with ``{'key': None, 'nobody': True, 'probability': ..., 'level': ..., 'candidates': ...}``, where ``path``
+            and so on are None: that the person is in none of the rows that fit, and how many hits there are in the set,
+            those beyond ``topk`` or below ``threshold`` among them. Rows that an approximate engine misses are no
+            candidates, and count as those do that are further down than it looked.
+
         Raises:
-            ValueError: When features are of another length, or not finite; on filters that cannot be.
+            ValueError: When features are of another length, or not finite; on filters that cannot be; when a
+                calibration is of another model, or does not know the modalities of queries and rows, or such a level.
+
+        Warns:
+            UserWarning: When the scores of 20 queries or more are not distributed as those of the calibration.
         """
         check_count('topk', topk)
         check_count('rerank_topk', rerank_topk)
@@ -549,21 +587,27 @@ class Gallery:
             raise ValueError(f"group_by is None or 'identity', not {group_by!r}.")
         if pool not in (None, 'mean', 'best'):
             raise ValueError(f"pool is None, 'mean' or 'best', not {pool!r}.")
-        queries = self._checked(np.atleast_2d(feats))
-        if pool and not len(queries):
+        vectors = self._checked(np.atleast_2d(feats))
+        if pool and not len(vectors):
             raise ValueError('no query was given, and pool makes one list of several: expected one at least.')
+        if calibration is not None:
+            check_scale(rerank, pool)
+            asked = Asked.of(calibration, queries, len(vectors), enrolled, level, self.model, self.fingerprint)
         if pool == 'mean':
-            queries = self._checked(queries.astype(np.float64).mean(axis=0, keepdims=True))
+            vectors = self._checked(vectors.astype(np.float64).mean(axis=0, keepdims=True))
         with self._busy:
             allowed = self._allowed(camera, modality, identity, where, time)
+            if calibration is not None:
+                lists = self._judged(vectors, asked, topk, allowed, group_by, threshold)
+                return lists[0] if np.ndim(feats) == 1 else lists
             if rerank:
-                ranked = [self._reranked(query, rerank_topk, allowed) for query in queries]
+                ranked = [self._reranked(vector, rerank_topk, allowed) for vector in vectors]
                 if group_by:
                     ranked = [self._best_of_each(*list_) for list_ in ranked]
             elif group_by:
-                ranked = [self._grouped(query, topk, allowed) for query in queries]
+                ranked = [self._grouped(vector, topk, allowed) for vector in vectors]
             else:
-                ranked = self._nearest(queries, topk, allowed)
+                ranked = self._nearest(vectors, topk, allowed)
             if pool == 'best':
                 ranked = [pooled(ranked)]
                 if group_by:
@@ -579,6 +623,78 @@ class Gallery:
         ]
         rows = self._rows.get([number for _, number in pairs])
         return [self._told(rows[number], score) for score, number in pairs]
+
+    def _judged(
+        self,
+        vectors: np.ndarray,
+        asked: Asked,
+        topk: int,
+        allowed: np.ndarray | None,
+        group_by: str | None,
+        threshold: float | None,
+    ) -> list[list[dict]]:
+        """:meth:`search` with a calibration."""
+        rows_of, num_persons = self._rows.counts(allowed)
+        scales = {query: asked.scales(query, rows_of) for query in set(asked.queries)}
+        if len(vectors) >= MIN_QUERIES:
+            modalities = sorted({modality for modality, _ in rows_of})
+            samples = {modality: self._sampled(modality, allowed) for modality in modalities}
+            asked.warn_of_drift(vectors, samples)
+        lists, depth = [], max(topk, min(SEEN, self._engine.max_topk))
+        for start in range(0, len(vectors), BLOCK):
+            block = slice(start, start + BLOCK)
+            found = self._nearest(vectors[block], depth, allowed)
+            for vector, query, nearest in zip(vectors[block], asked.queries[block], found, strict=True):
+                least = min((scale.least for scale in scales[query].values()), default=np.inf)
+                scores, ids, rows = self._down_to(least, vector, nearest, depth, allowed, group_by and topk)
+                further = self._further(ids, rows, allowed) if len(ids) < sum(rows_of.values()) else {}
+                about = rows_of, num_persons, asked.enrolled
+                judged = judge(scores, rows, further, scales[query], *about, grouped=group_by is not None)
+                best = judged.places[:topk]
+                hits = self._hits(scores[best], ids[best], threshold)  # the first of them
+                for place, hit in enumerate(hits):
+                    hit['probability'] = float(judged.probabilities[place])
+                    hit['candidate'] = bool(judged.inside[place])
+                lists.append([*hits, nobody_row(judged.nobody, asked.level, int(judged.inside.sum()))])
+        return lists
+
+    def _down_to(
+        self,
+        least: float,
+        vector: np.ndarray,
+        nearest: tuple[np.ndarray, np.ndarray],
+        depth: int,
+        allowed: np.ndarray | None,
+        num_persons: int | None,
+    ) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
+        """Scores, ids, identities and kinds of the rows nearest to a query: the ``depth`` that are given, and further
+        down to a score, and to so many people."""
+        scores, ids = nearest
+        while True:
+            about = self._rows.about(ids.tolist())
+            rows = [about[number] for number in ids.tolist()]
+            goes_on = len(ids) == depth < self._engine.max_topk and (
+                scores[-1] >= least or (num_persons and len(first_of_each([row[0] for row in rows])) < num_persons)
+            )
+            if not goes_on:
+                return scores, ids, rows
+            depth = min(4 * depth, self._engine.max_topk)
+            ((scores, ids),) = self._nearest(vector[None], depth, allowed)
+
+    def _further(self, ids: np.ndarray, rows: list[tuple], allowed: np.ndarray | None) -> Counter:
+        """How many other rows there are of the people in some rows, by identity and kind."""
+        mates = self._rows.of({identity for identity, _, _ in rows} - {None})
+        numbers = np.array([number for number, *_ in mates], np.int64)
+        others = ~np.isin(numbers, ids)
+        if allowed is not None:
+            others &= allowed[np.searchsorted(allowed[:-1], numbers)] == numbers
+        return Counter(mates[place][1:] for place in np.flatnonzero(others))
+
+    def _sampled(self, modality: str, allowed: np.ndarray | None) -> tuple[np.ndarray, int]:
+        """Vectors of some rows of a modality, evenly spaced, (n, D), and how many people they may show."""
+        ids = self._rows.select({'modality': [modality]})
+        ids = spaced(ids if allowed is None else np.intersect1d(ids, allowed, assume_unique=True), MAX_SAMPLED)
+        return self._engine.vectors(ids), len(first_of_each(list(self._rows.identities(ids.tolist()).values())))
 
     def _allowed(
         self, camera: object, modality: object, identity: object, where: object, time: tuple | None
@@ -635,13 +751,9 @@ class Gallery:
 
     def _best_of_each(self, scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of rows, best first, the first of each identity."""
-        identities, seen, kept = self._rows.identities(ids.tolist()), set(), []
-        for place, number in enumerate(ids.tolist()):
-            name = identities[number]
-            if name is None or name not in seen:
-                seen.add(name)
-                kept.append(place)
-        return scores[kept], ids[kept]
+        identities = self._rows.identities(ids.tolist())
+        first = first_of_each([identities[number] for number in ids.tolist()])
+        return scores[first], ids[first]
 
     def _reranked(self, query: np.ndarray, topk: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The nearest ``topk`` rows, ranked anew: scores and ids."""
@@ -669,8 +781,8 @@ class Gallery:
             own = isinstance(queries, int)
             if own:
                 ids = self._rows.select({})
-                chosen = np.unique(np.linspace(0, len(ids) - 1, min(queries, len(ids))).astype(int))
-                queries, ids = self._engine.vectors(ids[chosen]), ids[chosen].tolist()
+                chosen = spaced(ids, queries)
+                queries, ids = self._engine.vectors(chosen), chosen.tolist()
             queries = self._checked(queries)
             found, true = (engine.search(queries, k + own)[1].tolist() for engine in (self._engine, exact))
         shares = []
@@ -718,6 +830,11 @@ def pooled(ranked: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     _, first = np.unique(ids[order], return_index=True)
     order = order[np.sort(first)]
     return scores[order], ids[order]
+
+
+def spaced(ids: np.ndarray, number: int) -> np.ndarray:
+    """At most so many of some ids, (n,), evenly spaced."""
+    return ids[np.unique(np.linspace(0, len(ids) - 1, min(number, len(ids))).astype(int))]
 
 
 def features_of(inferencer: object, images: list, batch_size: int, some: bool) -> Iterator[tuple[list, np.ndarray]]:

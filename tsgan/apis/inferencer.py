@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tsgan.apis.calibrated import percent, ready, without_nobody
 from tsgan.apis.hub import get_model, list_models, tested_state
 from tsgan.datasets.loose_images import ImageRow, LooseImage, find_images
 from tsgan.evaluation.features import l2_normalize
@@ -31,6 +32,8 @@ except ImportError:  # an ONNX file runs without MMPretrain, and without torch
 if TYPE_CHECKING:
     import torch
     from mmengine.config import Config
+
+    from tsgan.evaluation.calibration import Calibration
 
 
 LOG = logging.getLogger('tsgan')  # what nobody has set up writes to stderr
@@ -252,6 +255,9 @@ class ReIDInferencer(BaseInferencer):
         batch_size: int = 64,
         topk: int = 10,
         show_dir: str | Path | None = None,
+        calibration: 'Calibration | str | Path | None' = None,
+        enrolled: float = 0.5,
+        level: float = 0.95,
     ) -> list[dict]:
         """Search a gallery for the nearest images of each.
 
@@ -263,17 +269,27 @@ class ReIDInferencer(BaseInferencer):
             topk (int): How many hits of each query. Defaults to 10.
             show_dir (str | Path, optional): Folder for a picture of each query with its hits: green borders where both
                 are of one identity, red where they are not, gray where that is not known. Defaults to None.
+            calibration (Calibration | str | Path, optional): As of :meth:`tsgan.apis.Gallery.search`, for a gallery.
+                Defaults to None.
+            enrolled, level (float): As there. Default to 0.5 and 0.95.
 
         Returns:
             list[dict]: For each query that could be read ``query``, its path, and ``hits``, see
-            :meth:`tsgan.apis.Gallery.search`.
+            :meth:`tsgan.apis.Gallery.search`; with a calibration, the last one is the row for nobody.
 
         Raises:
             FileNotFoundError: When there is no such file, or no image in a folder.
-            ValueError: When none of the images can be read, or the gallery is another model's.
+            ValueError: When none of the images can be read, or the gallery or the calibration is another model's.
         """
         from tsgan.apis.gallery import Gallery
 
+        if gallery is None and calibration is not None:
+            raise ValueError(
+                'a calibration says whether somebody is in a gallery, and queries that are searched for among '
+                'themselves have none: expected gallery=.'
+            )
+        if calibration is not None:
+            calibration = ready(calibration, enrolled, level, self.name, self.fingerprint)
         queries, feats = [], []
         for batch in self.preprocess(progress(find_images(inputs), 'images'), batch_size):
             queries += [one if one.row.path is None else one._replace(image=None) for one in batch]  # to draw those
@@ -293,7 +309,8 @@ class ReIDInferencer(BaseInferencer):
                     f'the gallery has features of {gallery.model} ({gallery.fingerprint[:8]}), the queries have those '
                     f'of {self.name} ({self.fingerprint[:8]}): expected one model, of the same weights and size.'
                 )
-            hits = gallery.search(feats, topk)
+            rows = [one.row for one in queries]
+            hits = gallery.search(feats, topk, calibration=calibration, queries=rows, enrolled=enrolled, level=level)
         if show_dir is not None:
             self.visualize(queries, hits, show_dir)
         return self.postprocess(queries, hits)
@@ -349,12 +366,14 @@ class ReIDInferencer(BaseInferencer):
         in_memory = {f'#{number}': query.image for number, query in enumerate(queries)}  # where they are the gallery
         for number, (query, found) in enumerate(zip(queries, hits, strict=True), 1):
             path, identity, camera, _ = query.row
+            found, nobody = without_nobody(found)
+            about = [] if nobody is None else [f'nobody {percent(nobody["probability"])}']
             picture = ranked_list(
                 [self._picture(path, query.image)],
                 [[self._picture(hit['path'], in_memory.get(hit['key'])) for hit in found]],
                 [[same(identity, hit['identity']) for hit in found]],
-                [caption(identity, camera)],
-                [[caption(hit['identity'], hit['camera'], f'{hit["score"]:.3f}') for hit in found]],
+                [caption(identity, camera, *about)],
+                [[caption(hit['identity'], hit['camera'], *numbers(hit)) for hit in found]],
             )
             save_picture(folder / f'{number:04d}_{Path(path).stem if path else "image"}.png', picture)
 
@@ -461,6 +480,14 @@ def same(identity: str | None, other: str | None) -> bool | None:
 def caption(identity: str | None, camera: str | None, *more: str) -> str:
     """Lines below an image: what is known of it."""
     return '\n'.join([' '.join(filter(None, (identity, camera))), *more])
+
+
+def numbers(hit: dict) -> list[str]:
+    """Lines below a hit: its score, and what a calibration says."""
+    score = f'{hit["score"]:.3f}'
+    if 'probability' not in hit:
+        return [score]
+    return [score, percent(hit['probability']) + (' candidate' if hit['candidate'] else '')]
 
 
 def is_gray(image: np.ndarray) -> bool:

@@ -2,8 +2,8 @@
 
 Vectors are float32, (N, D), of unit length; a row is known by its id, int64, from 1. Each engine has ``add(ids,
 vectors)``, ``remove(ids)``, ``replace(ids, vectors)``, ``vectors(ids)``, ``search(queries, topk, allowed) -> (scores,
-ids)``, ``prepare()``, ``save(folder) -> state`` and ``load(folder, state)``, as :class:`Flat` describes them, and
-``settings``, from which :func:`make_engine` makes its like.
+ids)``, ``prepare()``, ``save(folder) -> state`` and ``load(folder, state)``, as :class:`Flat` describes them,
+``settings``, from which :func:`make_engine` makes its like, and ``max_topk``, the most rows of a query that it gives.
 """
 
 import inspect

@@ -1,5 +1,6 @@
 """Exact search: the vectors themselves, in parts that lie in memory or in files that are mapped into it."""
 
+import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,7 @@ class Flat:
         part_rows (int, optional): Rows of a full part. Defaults to None: 128 MiB of them.
     """
 
-    name = 'flat'
+    name, max_topk = 'flat', sys.maxsize
 
     def __init__(self, dim: int, part_rows: int | None = None) -> None:
         self.dim = dim

@@ -11,14 +11,15 @@ from tsgan.extras import need
 from .files import is_in, new_name, open_array, write_array
 from .flat import Flat
 
+MANY = 16  # are asked for: one row in so many
 BLOCK = 16_384  # rows that an index gets at a time
 
 
 class Indexed:
     """Base of the approximate engines.
 
-    Where few rows are there, or few are allowed, the search is exact, and so it is of a query for which the index names
-    too few.
+    Where few rows are there, or few are allowed, the search is exact; so it is where many are asked for, which would
+    take the index longer, and of a query for which it names too few.
 
     Args:
         dim (int): D.
@@ -26,6 +27,7 @@ class Indexed:
     """
 
     name: str
+    max_topk = Flat.max_topk
 
     def __init__(self, dim: int, exact_below: int) -> None:
         self.faiss = need('faiss', 'search')
@@ -100,7 +102,7 @@ class Indexed:
     ) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`Flat.search`; the scores are exact, rows may be missed."""
         count = len(self) if allowed is None else len(allowed)
-        if count <= self.exact_below or topk >= count:
+        if count <= self.exact_below or MANY * topk >= count:
             return self.exact.search(queries, topk, allowed)
         self.prepare()
         ids = self.candidates(queries, topk, allowed)

@@ -14,6 +14,7 @@ import numpy as np
 from .rows import TEXTS, check_field, encoded, seconds
 
 MODALITIES = ('rgb', 'ir')
+GIVEN = ('score', 'probability', 'candidate', 'nobody')  # by a search
 EXPECTED = 'CSV with a header, or one JSON object a line, with a column `path`'
 
 
@@ -95,8 +96,8 @@ def columns_of(fields: Mapping[str, object]) -> dict[str, object]:
     for name, value in fields.items():
         if name in TEXTS:
             columns[name] = text_of(name, value)
-        elif name == 'score':
-            raise ValueError('score is what a search gives: a field of your own needs another name.')
+        elif name in GIVEN:
+            raise ValueError(f'{name} is what a search gives: a field of your own needs another name.')
         else:
             check_field(name)
             own[name] = plain(name, value)

@@ -38,7 +38,7 @@ class Milvus:
         uri (str): ``http://host:19530``, or a file whose name ends in ``.db``.
     """
 
-    name = 'milvus'
+    name, max_topk = 'milvus', MAX_TOPK
 
     def __init__(self, dim: int, uri: str) -> None:
         self.dim = dim

@@ -43,6 +43,7 @@ class Rows:
         self.file = file  # that holds just these rows
         self._opened = file is not None  # and is not to be changed
         self._ids = {}  # filter -> ids
+        self._counts = None  # ids, and what was counted of them
         if file is None:
             self._connect('')  # a temporary file of SQLite's own, once it is larger than its cache
             self._db.executescript(SCHEMA)
@@ -152,6 +153,34 @@ class Rows:
         query = 'SELECT id, identity FROM rows WHERE id IN (SELECT value FROM json_each(?))'
         return dict(self._query(query, (json.dumps(list(ids)),)))
 
+    def about(self, ids: Iterable[int]) -> dict[int, tuple[str | None, str | None, str | None]]:
+        """Identity, modality and camera of rows by id."""
+        query = 'SELECT id, identity, modality, camera FROM rows WHERE id IN (SELECT value FROM json_each(?))'
+        return {row[0]: row[1:] for row in self._query(query, (json.dumps(list(ids)),))}
+
+    def of(self, identities: Iterable[str]) -> list[tuple[int, str, str | None, str | None]]:
+        """Ids, identities, modalities and cameras of the rows of some people."""
+        query = """
+            SELECT id, identity, modality, camera FROM rows
+            WHERE identity IN (SELECT value FROM json_each(CAST(? AS TEXT)))
+        """
+        return self._query(query, (encoded(json.dumps(list(identities), ensure_ascii=False)),))
+
+    def counts(self, ids: np.ndarray | None = None) -> tuple[dict[tuple[str | None, str | None], int], int]:
+        """How many rows there are, by modality and camera, and how many people they may show: different identities, and
+        each row without one. Of some rows, or of all; those counted last are not counted again."""
+        if self._counts is None or self._counts[0] is not ids:
+            which, values = '', ()
+            if ids is not None:
+                which, values = 'WHERE id IN (SELECT value FROM json_each(?))', (json.dumps(ids.tolist()),)
+            kinds = self._query(
+                f'SELECT modality, camera, COUNT(*) FROM rows {which} GROUP BY modality, camera', values
+            )
+            persons = f'SELECT COUNT(DISTINCT identity) + COUNT(*) - COUNT(identity) FROM rows {which}'
+            rows_of = {(modality, camera): count for modality, camera, count in kinds}
+            self._counts = ids, rows_of, self._query(persons, values)[0][0]
+        return self._counts[1:]
+
     def values(self, field: str) -> list:
         """The different values of a column or of a field of one's own, sorted, without None."""
         found = self._query(f'SELECT DISTINCT {column_of(field)} AS value FROM rows ORDER BY value')
@@ -193,6 +222,7 @@ class Rows:
     def _changing(self) -> sqlite3.Connection:
         """What may be changed: a copy, where the rows are still those of a file."""
         self._ids.clear()
+        self._counts = None
         self.file = None
         if self._opened:
             saved, self._opened = self._db, False

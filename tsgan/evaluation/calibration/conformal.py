@@ -8,7 +8,7 @@ Images of a person are not exchangeable with those of another one, people are.
 import math
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 ROUNDING = 1e-9  # of sums of shares
 
@@ -43,5 +43,5 @@ def coverage_range(level: float, num_ids: int, share: float = 0.95) -> tuple[flo
     predictors", 2012); more pairs of an identity narrow it.
     """
     k = math.floor((num_ids + 1) * (1 - level) + ROUNDING)
-    low, high = beta.ppf([(1 - share) / 2, (1 + share) / 2], num_ids + 1 - k, k)
+    low, high = betaincinv(num_ids + 1 - k, k, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)

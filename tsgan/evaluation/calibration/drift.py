@@ -10,7 +10,7 @@ of their means comes from rows and columns of the calibration; the square of the
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import f
+from scipy.special import fdtrc
 
 LEAST_QUERIES = 20
 SIZE = 0.01  # of false warnings
@@ -80,7 +80,7 @@ class DriftReference(NamedTuple):
         apart = apart - share * towards
         statistic = float(apart @ inverse @ apart)
         free = self.num_ids - 1
-        return statistic, float(f.sf(statistic * (free - k + 1) / (free * k), k, free - k + 1))
+        return statistic, float(fdtrc(k, free - k + 1, statistic * (free - k + 1) / (free * k)))
 
 
 def _positive(covariance: np.ndarray) -> np.ndarray:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
-from scipy.stats import beta
+from scipy.special import betaincinv, gammaln
 
 CONFIDENCE = 0.95
 
@@ -124,6 +123,6 @@ def rate_interval(rate: float, count: float) -> tuple[float, float]:
     estimated from survey data", 1998.
     """
     alarms, tail = rate * count, (1 - CONFIDENCE) / 2
-    low = beta.ppf(tail, alarms, count - alarms + 1) if alarms > 0 else 0.0
-    high = beta.ppf(1 - tail, alarms + 1, count - alarms) if alarms < count else 1.0
+    low = betaincinv(alarms, count - alarms + 1, tail) if alarms > 0 else 0.0
+    high = betaincinv(alarms + 1, count - alarms, 1 - tail) if alarms < count else 1.0
     return float(low), float(high)
