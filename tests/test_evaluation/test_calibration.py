@@ -236,7 +236,14 @@ def damaged(text):
         ('curve', {**group['curve'], 'probabilities': [1e999]}),
         ('thresholds', [{'score': 1}]),
         ('candidate_scores', [{'level': 0.9, 'score': 'high'}]),
+        ('num_ids', 0),
+        ('num_pairs', [1, 2, 3]),
+        ('gallery_modality', 'x'),
+        ('scores', [10**400] * len(group['scores'])),
+        ('thresholds', [{**group['thresholds'][0], 'gallery_size': 2.5}]),
         ('drift', {**group['drift'], 'mean': [0, 0]}),
+        ('drift', {**group['drift'], 'num_ids': 3}),
+        ('drift', {**group['drift'], 'query_covariance': [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]}),
         ('drift', None),
     ):
         yield 'damaged', json.dumps({**text, 'groups': [{**group, name: value}]})
@@ -312,6 +319,7 @@ def test_images_that_tell_nothing_are_one_sentence(change, said, recwarn):
         (dict(levels=[1.0]), 'levels must be probabilities'),
         (dict(false_alarm_rates=[0.0]), 'false_alarm_rates must be probabilities'),
         (dict(gallery_sizes=[0]), 'gallery_sizes must be numbers of people'),
+        (dict(seed=-1), 'seed is a number, at least 0'),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(wrong, said):
@@ -330,6 +338,19 @@ def test_five_people_and_people_who_are_never_confused_give_finite_numbers(metho
             scores = np.random.default_rng(0).uniform(-1, 1, (25, 40))
             assert np.isfinite(group.check(list(scores)).p_value)
         assert 'nan' not in calibration_table(calibration)
+    assert not len(recwarn)
+
+
+@pytest.mark.parametrize('sign', [1, -1])
+def test_where_any_two_people_score_alike_the_check_is_finite(sign, recwarn):
+    """Any two people score 0, so nothing of that varied in the calibration; one person scores 1, or -1."""
+    people, cameras = np.repeat(np.arange(9), 2), np.tile([1, 3], 9)
+    feats = np.eye(9, dtype=np.float32)[people]
+    feats[cameras == 3] *= sign
+    group = Calibration.fit(feats, people, cameras, np.where(cameras == 3, 'ir', 'rgb')).group('ir', 'rgb')
+    for scores, drifted in ((np.zeros(9), False), (np.full(9, 0.5), sign > 0)):  # it knows no share between 0 and -1
+        found = group.check([scores] * 20)
+        assert found.drifted == drifted and 0 <= found.p_value <= 1 and np.isfinite(found.statistic)
     assert not len(recwarn)
 
 

@@ -42,6 +42,11 @@ def test_candidate_score_is_the_quantile_of_the_mixture(scores, level):
 def test_a_level_takes_as_many_people_as_its_odds():
     levels = {0.5: 1, 0.8: 4, 0.9: 9, 0.95: 19, 0.99: 99, 0.995: 199, 0.999: 999, 0.93: 14}
     assert {level: identities_needed(level) for level in levels} == levels
+    for level in (0, 1, -0.5, float('nan')):
+        with pytest.raises(ValueError, match='level is a probability, between 0 and 1'):
+            identities_needed(level)
+    with pytest.raises(ValueError, match='sets of level 0.95 need 19 identities, not 18'):
+        coverage_range(0.95, 18)
 
 
 def test_five_people_by_hand():
@@ -110,6 +115,14 @@ def test_false_alarms_are_those_of_every_sub_gallery(size, digits):
         lower = alarms.scores[alarms.scores < score]
         if len(lower):
             assert enumerated(different, lower.max(), size) > rate
+
+
+def test_searches_of_more_rounds_and_people_than_16_bits_number():
+    different = drawn(13_200, 5, seed=1)
+    alarms = FalseAlarms(different)
+    for size in (1, 2):
+        score = alarms.score_at(0.2, alarms.rates(size))
+        assert alarms.rate_and_count(score, size)[0] == pytest.approx(0.2, abs=1e-4)
 
 
 @pytest.mark.parametrize('size', [1, 3])

@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--gallery-sizes', nargs='+', type=int, metavar='PEOPLE', help='default: 1 2 5 10 ... half of the identities'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn, where there are very many pairs')
+    parser.add_argument('--seed', type=int, default=0, help='of the images that are drawn for a person; default: 0')
     parser.add_argument('--out', type=out_file, required=True, metavar='CALIBRATION.json', help='the file to write')
     parser.add_argument(
         '--plot', type=out_file, metavar='OUT.png', help='draw it, and how it holds on half of the people'

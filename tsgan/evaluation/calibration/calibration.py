@@ -80,7 +80,8 @@ class Calibration:
             gallery_sizes (Sequence[int], optional): Of thresholds, people. Likewise. Defaults to None: 1, 2, 5, 10, 20,
                 50 ... and half of the identities.
             model, fingerprint, data (str): What the features are of, and what the images are.
-            seed (int): Of what is drawn, where there are very many pairs. Defaults to 0.
+            seed (int): Of what is drawn: images that stand for a person among others, and of very many people and pairs
+                some. Defaults to 0.
 
         Raises:
             ValueError: When an argument cannot be, when all scores are equal, or too few identities are left.
@@ -94,6 +95,8 @@ class Calibration:
                 raise ValueError(f'{name} must be probabilities between 0 and 1, one at least, not {list(shares)}.')
         if gallery_sizes is not None and (not len(gallery_sizes) or min(gallery_sizes) < 1):
             raise ValueError(f'gallery_sizes must be numbers of people, at least 1, not {list(gallery_sizes)}.')
+        if seed < 0:
+            raise ValueError(f'seed is a number, at least 0, not {seed}.')
         levels, rates = ([float(share) for share in shares] for shares in (levels, false_alarm_rates))
         sizes = None if gallery_sizes is None else [int(size) for size in gallery_sizes]
         images, num_ids = checked_images(feats, pids, camids, modalities)

@@ -1,5 +1,6 @@
 """What scores mean between queries and gallery images of one kind each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -142,8 +143,6 @@ class Group:
         Raises:
             ValueError: When there are too few identities for the level; says how many it takes.
         """
-        if not 0 < level < 1:
-            raise ValueError(f'level is a probability, between 0 and 1, not {level}.')
         if (needed := identities_needed(level)) > self.num_ids:
             raise ValueError(
                 f'a set that holds the person with probability {level:.4g} needs {needed:,} identities, '
@@ -232,7 +231,7 @@ class Group:
 
 def searches_needed(rate: float) -> int:
     """Identities, from which on a rate of false alarms can be promised: 1 / (M + 1) must be at most the rate."""
-    return identities_needed(1 - rate)
+    return math.ceil(1 / rate - 1 - 1e-9)
 
 
 def sizes_up_to(pool: int) -> list[int]:
