@@ -254,10 +254,30 @@ def test_probabilities_come_true_in_simulated_searches():
     assert reliability(np.array(said), np.array(so)).error < 0.03
 
 
-def test_a_person_is_as_likely_as_the_best_of_their_rows():
+def test_a_person_is_as_likely_as_the_mean_of_their_rows():
     p, nobody = person_probabilities([8, 2, 4], ['a', 'b', 'a'], 2)
-    alone, nobody_alone = person_probabilities([8, 2], ['a', 'b'], 2)
+    alone, nobody_alone = person_probabilities([6, 2], ['a', 'b'], 2)
     assert p.tolist() == [alone[0], alone[1], alone[0]] and nobody == nobody_alone
+
+
+def test_the_mean_of_rows_is_bayes_rule_where_one_row_alone_is_of_the_same_kind():
+    """Two people, three rows each: of the query's person one row, nobody knows which, scores N(2, 1), all others N(0, 1)."""
+    scores = np.random.default_rng(0).normal(1, 1, 6)
+    as_other, as_same = norm.pdf(scores), norm.pdf(scores, 2)
+    rows = np.array([np.prod(np.where(np.arange(6) == row, as_same, as_other)) for row in range(6)])
+    joint = np.array([0.35 * rows[:3].mean(), 0.35 * rows[3:].mean(), 0.3 * np.prod(as_other)])
+    p, nobody = person_probabilities(as_same / as_other, list('aaabbb'), 2, 0.7)
+    np.testing.assert_allclose([p[0], p[3], nobody], joint / joint.sum())
+
+
+@pytest.mark.parametrize('shared', [0.0, 0.5, 1.0])
+def test_many_images_of_people_do_not_make_a_stranger_one_of_them(shared):
+    """Whatever they have in common. (Of the best of ten rows alone, P(nobody) is below 0.3.)"""
+    draws, said, persons = np.random.default_rng(0), [], np.repeat(np.arange(20), 10).tolist()
+    for _ in range(500):
+        scores = shared**0.5 * draws.normal(size=(20, 1)) + (1 - shared) ** 0.5 * draws.normal(size=(20, 10))
+        said.append(person_probabilities(np.exp(2 * scores - 2).ravel(), persons, 20)[1])
+    assert np.mean(said) > 0.49
 
 
 def test_rows_that_may_show_one_person_do_not_compete():
