@@ -341,6 +341,15 @@ def test_five_people_and_people_who_are_never_confused_give_finite_numbers(metho
     assert not len(recwarn)
 
 
+def test_pictures_of_which_everybody_has_copies_are_candidates_however_products_are_rounded():
+    feats, pids, camids, modalities = labelled(frames=1, noise=0)
+    group = Calibration.fit(feats, pids, camids, modalities).group('ir', 'rgb')
+    feats = feats / np.linalg.norm(feats, axis=1, keepdims=True)
+    ir, rgb = feats[camids == 3], feats[camids == 1]
+    for scores in (np.diag(ir @ rgb.T), (ir[:, ::-1].astype(float) * rgb[:, ::-1]).sum(axis=1).astype(np.float32)):
+        assert (scores >= group.candidates(0.8)).all()
+
+
 @pytest.mark.parametrize('sign', [1, -1])
 def test_where_any_two_people_score_alike_the_check_is_finite(sign, recwarn):
     """Any two people score 0, so nothing of that varied in the calibration; one person scores 1, or -1."""

@@ -99,8 +99,8 @@ class Group:
             scores=knots,
             same_below=same_below,
             different_below=different_below,
-            candidate_scores={
-                level: candidate_score(same, people, level)
+            candidate_scores={  # a little lower: a search may round the same product otherwise
+                level: candidate_score(same, people, level) - ROUNDING
                 for level in levels
                 if pairs.num_ids >= identities_needed(level)
             },
