@@ -276,6 +276,16 @@ def test_a_seed_gives_the_same_again_whatever_else_is_calibrated():
     assert other.group('rgb', 'rgb').thresholds != one.group('rgb', 'rgb').thresholds
 
 
+@pytest.mark.parametrize('method', ['isotonic', 'platt'])
+def test_the_file_is_the_same_however_many_threads_there_are(method, tmp_path):
+    threadpoolctl = pytest.importorskip('threadpoolctl')  # comes with scikit-learn
+    people = labelled(num_ids=300, cameras={1: 'rgb', 3: 'ir'}, dim=256)
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            Calibration.fit(*people, method=method).save(tmp_path / f'{threads}.json')
+    assert (tmp_path / '1.json').read_bytes() == (tmp_path / '2.json').read_bytes()
+
+
 def test_the_norm_of_features_does_not_count():
     feats, *labels = labelled(num_ids=30)
     one = Calibration.fit(feats, *labels).group('ir', 'rgb')

@@ -50,7 +50,7 @@ class DriftReference(NamedTuple):
             values = polynomials(table) * off[..., None]  # (M, M, K)
             queries.append(values.sum(axis=1) / pool)
             gallery.append(values.sum(axis=0) / pool)
-            products = products + values.reshape(-1, len(same)).T @ values.reshape(-1, len(same))
+            products = products + np.einsum('qgk,qgl->kl', values, values)  # not BLAS: its sums hang on threads
         mean = np.mean(queries, axis=(0, 1))
         of_queries, of_gallery = (np.mean([np.cov(rows.T) for rows in side], axis=0) for side in (queries, gallery))
         total = products / (num_rounds * num_ids * pool) - np.outer(mean, mean)

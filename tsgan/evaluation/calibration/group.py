@@ -200,7 +200,7 @@ class Group:
     def check(self, scores: Sequence[np.ndarray], num_persons: int | None = None) -> Drift:
         """Whether queries score as in the calibration: a two-sample test, whose units are queries and gallery's people.
 
-        Where nothing has changed, it warns once in a hundred times. It sees the scores of different people, since it is
+        Where nothing has changed, it warns about once in a hundred times. It sees the scores of different people, since it is
         not known who is who: of a change that leaves these alone it knows nothing.
 
         Args:

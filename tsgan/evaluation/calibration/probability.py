@@ -79,6 +79,7 @@ def fit_curve(
     )
     slope = max(0.0, float(logistic.coef_[0, 0]) / spread)  # as for the other curve: a higher score never tells less
     intercept = float(logistic.intercept_[0]) - slope * centre if slope else 0.0
+    slope, intercept = (float(f'{number:.12g}') for number in (slope, intercept))  # the last digits hang on threads
     return Platt(slope, intercept, 1 / (num_ids + 2), (num_different + 1) / (num_different + 2))
 
 
