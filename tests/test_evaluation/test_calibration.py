@@ -390,5 +390,4 @@ def test_half_of_the_people_tell_whether_probabilities_hold():
     assert set(found) == {'IR -> RGB', 'RGB -> IR', 'RGB -> RGB'}
     for each in found.values():
         assert each.weight.sum() == pytest.approx(1) and each.error < 0.1
-    with pytest.raises(ValueError, match='half of 8 identities is too few'):
-        held_out_reliability(*labelled(num_ids=8))
+    assert held_out_reliability(*labelled(num_ids=8)) == {}

@@ -261,7 +261,7 @@ def test_a_person_is_as_likely_as_the_mean_of_their_rows():
 
 
 def test_the_mean_of_rows_is_bayes_rule_where_one_row_alone_is_of_the_same_kind():
-    """Two people, three rows each: of the query's person one row, nobody knows which, scores N(2, 1), all others N(0, 1)."""
+    """Two people, three rows each: a row of the query's person, nobody knows which, scores N(2, 1), others N(0, 1)."""
     scores = np.random.default_rng(0).normal(1, 1, 6)
     as_other, as_same = norm.pdf(scores), norm.pdf(scores, 2)
     rows = np.array([np.prod(np.where(np.arange(6) == row, as_same, as_other)) for row in range(6)])

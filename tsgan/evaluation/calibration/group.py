@@ -50,8 +50,7 @@ class Group:
     @property
     def name(self) -> str:
         """Such as 'IR -> RGB', 'IR camera 3 -> RGB camera 1'."""
-        sides = (self.query_modality, self.query_camera), (self.gallery_modality, self.gallery_camera)
-        return ' -> '.join(modality.upper() + (f' camera {cam}' if cam >= 0 else '') for modality, cam in sides)
+        return name_of(self.query_modality, self.gallery_modality, self.query_camera, self.gallery_camera)
 
     @classmethod
     def fit(
@@ -200,8 +199,8 @@ class Group:
     def check(self, scores: Sequence[np.ndarray], num_persons: int | None = None) -> Drift:
         """Whether queries score as in the calibration: a two-sample test, whose units are queries and gallery's people.
 
-        Where nothing has changed, it warns about once in a hundred times. It sees the scores of different people, since it is
-        not known who is who: of a change that leaves these alone it knows nothing.
+        Where nothing has changed, it warns about once in a hundred times. It sees the scores of different people, since
+        it is not known who is who: of a change that leaves these alone it knows nothing.
 
         Args:
             scores (Sequence[np.ndarray]): For each query, each of another person, the scores of images of the gallery:
@@ -227,6 +226,12 @@ class Group:
         sentence = f'Scores of {len(scores)} queries {says} the calibration of {self.name} (p = {p_value:.2g})'
         sentence += ': its numbers may not hold here.' if drifted else '.'
         return Drift(statistic, p_value, len(scores), drifted, sentence)
+
+
+def name_of(query_modality: str, gallery_modality: str, query_camera: int, gallery_camera: int) -> str:
+    """As :attr:`Group.name`; a camera of -1 is not named."""
+    sides = (query_modality, query_camera), (gallery_modality, gallery_camera)
+    return ' -> '.join(modality.upper() + (f' camera {cam}' if cam >= 0 else '') for modality, cam in sides)
 
 
 def searches_needed(rate: float) -> int:

@@ -96,8 +96,9 @@ def person_probabilities(
     rows of person i: the likelihood ratio if any one row, each alike, scores as one person's does, and the others as
     anybody's. A ratio of a row has mean 1 among strangers, and so has the mean of many rows, however much alike they
     are: so to strangers P(nobody) is 1 - e or more on average. The best of many rows, or the product, promises no such
-    thing. Where several rows of the person score as one person's, the mean says too little. A row of which nobody knows whom it shows counts as one person in P(nobody), but it does not
-    compete with others of its kind, which may show the same: its odds are (e/n) r_i to the rest without these.
+    thing. Where several rows of the person score as one person's, the mean says too little. A row of which nobody knows
+    whom it shows counts as one person in P(nobody), but it does not compete with others of its kind, which may show the
+    same: its odds are (e/n) r_i to the rest without these.
 
     Args:
         ratios (np.ndarray): Likelihood ratios of the rows that were seen, (K,), above 0, as of :meth:`Group.ratio`.
