@@ -187,7 +187,8 @@ class Group:
     def unseen(self, score: float) -> float:
         """Mean ratio of a person of whom it is known only that all images score below.
 
-        It is P(below | one person) / P(below | two people), from the lowest ratio there is to 1.
+        It is P(below | one person) / P(below | two people), as if one person more had scored below than was seen, from
+        the lowest ratio there is to 1.
         """
         same = np.interp(score, self.scores, self.same_below)
         different = np.interp(score, self.scores, self.different_below)
