@@ -1,11 +1,13 @@
 """The metric that MMEngine's test loop calls; all it does is collect features and hand them to `evaluate`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from torch import Tensor
 
 from tsgan.registry import METRICS, TASK_UTILS
 
@@ -36,7 +38,8 @@ class LastEvaluation:
 class ReIDMetric(BaseMetric):
     """Measures identity search in all settings of a protocol, from features extracted once.
 
-    Each data sample holds `feature` (D,), `pid`, `camid`, `modality` ('rgb' or 'ir'), `frame` and `img_path`.
+    Each data sample holds `feature` (D,), `pid`, `camid`, `modality` ('rgb' or 'ir'), `frame` and `img_path`, and may
+    hold `other_features`, (D_i,) by name, which are written only.
     Logged are `{setting}/{R1|R5|R10|R20|mAP|mINP}` in percent, with re-ranking `{setting}_rerank/...` too: pick a
     checkpoint by `save_best='val_single/mAP'`.
 
@@ -47,7 +50,8 @@ class ReIDMetric(BaseMetric):
         device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
         memory_mb (int): Budget for blocks of distances in MiB. Defaults to 1024.
         json_file (str, optional): Where to write the results, with all that they must be published with.
-        features_file (str, optional): Where to write the features as NPZ (see `save_features`).
+        features_file (str, optional): Where to write the features as NPZ (see `save_features`); other features of the
+            same images go beside it, `FEATURES_<name>.npz`.
         training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
             words, for the JSON: 'train+val (395), last checkpoint'.
         tested (dict, optional): What else the JSON says of the model: `tools/test.py` puts config, checkpoint and its
@@ -85,9 +89,11 @@ class ReIDMetric(BaseMetric):
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keeps the feature and the labels of each sample."""
         for sample in data_samples:
+            others = sample.get('other_features', {}) if self.features_file else {}
             self.results.append(
                 dict(
-                    feature=sample['feature'].detach().float().cpu().numpy(),  # (D,)
+                    feature=as_array(sample['feature']),  # (D,)
+                    other_features={name: as_array(vector) for name, vector in others.items()},
                     **{key: sample[key] for key in ('pid', 'camid', 'modality', 'frame', 'img_path')},
                 )
             )
@@ -103,7 +109,7 @@ class ReIDMetric(BaseMetric):
             paths=[result['img_path'] for result in results],
         )
         if self.features_file:
-            save_features(self.features_file, features, (self.dataset_meta or {}).get('data_root'))
+            self.write_features(features, results)
         settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
         self.last = LastEvaluation(features, settings)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
@@ -117,3 +123,15 @@ class ReIDMetric(BaseMetric):
             )
             write_results(self.json_file, settings, **about)
         return {f'{name}/{key}': row[key] for name, row in settings.items() for key in METRIC_NAMES}
+
+    def write_features(self, features: FeatureTable, results: list[dict]) -> None:
+        """Writes the features that are compared, and the others of the same images, row by row, beside them."""
+        root, file = (self.dataset_meta or {}).get('data_root'), Path(self.features_file)
+        save_features(self.features_file, features, root)
+        for name in results[0]['other_features']:
+            feats = np.stack([result['other_features'][name] for result in results])  # (N, D_i)
+            save_features(file.with_name(f'{file.stem}_{name}{file.suffix}'), replace(features, feats=feats), root)
+
+
+def as_array(vector: Tensor) -> np.ndarray:
+    return vector.detach().float().cpu().numpy()
