@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .bootstrap import check_resampling, draw_identities, interval
 from .evaluate import EvaluationProtocol, ScoredSetting, score_settings
 from .features import FeatureTable, check_same_images
 from .ranking import METRIC_NAMES, measures
@@ -45,20 +46,18 @@ def compare(
     Raises:
         ValueError: Tables of different images, a bad number of resamples or confidence, or as `evaluate` does.
     """
-    if num_resamples < 1 or not 0 < confidence < 100:
-        raise ValueError(f'Need num_resamples >= 1 and 0 < confidence < 100: got {num_resamples} and {confidence}.')
+    check_resampling(num_resamples, confidence)
     check_same_images(a, b)
     scored_a, scored_b = (score_settings(t, protocol, rerank, device=device, memory_mb=memory_mb) for t in (a, b))
     draws = np.random.default_rng(seed)
-    tail = (100 - confidence) / 2
     result = {}
     for name in scored_a:
         sums, counts = zip(*(_by_identity(a.pids, scored[name]) for scored in (scored_a, scored_b)), strict=True)
         num_ids = len(counts[0][0])
-        weights = draws.multinomial(num_ids, np.full(num_ids, 1 / num_ids), num_resamples)  # (R, I)
+        weights = draw_identities(draws, num_ids, num_resamples)  # (R, I)
         means = np.stack([_means(np.ones((1, num_ids)), s, c)[0] for s, c in zip(sums, counts, strict=True)])  # (2, 6)
         resampled = np.stack([_means(weights, s, c) for s, c in zip(sums, counts, strict=True)])  # (2, R, 6)
-        low, high = np.percentile(resampled[1] - resampled[0], [tail, 100 - tail], axis=0)  # (6,) each
+        low, high = interval(resampled[1] - resampled[0], confidence)  # (6,) each
         columns = {'a': means[0], 'b': means[1], 'difference': means[1] - means[0], 'low': low, 'high': high}
         result[name] = {
             metric: {key: float(column[m]) for key, column in columns.items()} for m, metric in enumerate(METRIC_NAMES)
