@@ -1,4 +1,4 @@
-"""The metric that MMEngine's test loop calls; all it does is collect features and hand them to `evaluate`."""
+"""The metric that MMEngine's test loop calls; all it does is collect features and have them evaluated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tsgan.registry import METRICS, TASK_UTILS
 
-from .evaluate import evaluate
+from .evaluate import ScoredSetting, score_settings, summarize_trials
 from .features import FeatureTable, save_features
 from .protocols import CrossModalityProtocol, LLCMProtocol, RegDBProtocol, SingleModalityProtocol, SYSUMM01Protocol
 from .ranking import METRIC_NAMES
@@ -23,15 +23,17 @@ for protocol_class in (SYSUMM01Protocol, RegDBProtocol, LLCMProtocol, SingleModa
 
 @dataclass(frozen=True, eq=False)
 class LastEvaluation:
-    """What the last evaluation saw and found, for hooks that draw it.
+    """What the last evaluation saw and found, for whoever draws it or looks closer.
 
     Attributes:
         features (FeatureTable): All test images, N rows, with their files.
-        results (dict[str, dict]): What `evaluate` returned.
+        results (dict[str, dict]): What `evaluate` returns of them.
+        scored (dict[str, ScoredSetting]): What each query was given, of which these are the means.
     """
 
     features: FeatureTable
     results: dict[str, dict]
+    scored: dict[str, ScoredSetting]
 
 
 @METRICS.register_module()
@@ -110,8 +112,9 @@ class ReIDMetric(BaseMetric):
         )
         if self.features_file:
             self.write_features(features, results)
-        settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
-        self.last = LastEvaluation(features, settings)
+        scored = score_settings(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
+        settings = {name: summarize_trials(setting) for name, setting in scored.items()}
+        self.last = LastEvaluation(features, settings, scored)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
         if self.json_file:
             about = dict(
