@@ -18,6 +18,7 @@ COMMANDS = {
     'demo': 'tools/demo.py',
     'eval': 'tools/analysis_tools/eval_features.py',
     'compare': 'tools/analysis_tools/compare.py',
+    'audit': 'tools/analysis_tools/audit.py',
     'report': 'tools/analysis_tools/report.py',
     'vis-ranking': 'tools/visualization/vis_ranking.py',
     'vis-translation': 'tools/visualization/vis_translation.py',

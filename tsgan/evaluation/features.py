@@ -161,9 +161,7 @@ def check_same_images(a: FeatureTable, b: FeatureTable, names: tuple[str, str] =
         ValueError: They are not; names the first row that differs.
     """
     if len(a) != len(b):
-        raise ValueError(
-            f'Only the same images can be compared: {names[0]} has {len(a)}, {names[1]} has {len(b)}.'
-        )
+        raise ValueError(f'Only the same images can be compared: {names[0]} has {len(a)}, {names[1]} has {len(b)}.')
     for name in ('modalities', 'pids', 'camids', 'frames'):
         left, right = getattr(a, name), getattr(b, name)
         if left is None or right is None:

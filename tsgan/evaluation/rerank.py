@@ -284,7 +284,7 @@ class KReciprocalReranker:
 
     def _expand(self, vectors: sparse.csr_array, neighbours: np.ndarray) -> sparse.csr_array:
         """Step 5, (N, N): means of the vectors of each one's first neighbours, (N, k2)."""
-        return (_membership(neighbours, np.float32(1 / neighbours.shape[1])) @ vectors).tocsr()
+        return (membership(neighbours, np.float32(1 / neighbours.shape[1])) @ vectors).tocsr()
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first query, re-ranked distances of a block of queries to the gallery, (B, Ng) float32)."""
@@ -310,7 +310,7 @@ class KReciprocalReranker:
     def _jaccard(self, rows: sparse.csr_array) -> np.ndarray:
         """Step 6 for the vectors of some queries, (B, N): their distances to the gallery, (B, Ng)."""
         num_rows, num_gallery = rows.shape[0], self.gallery_vectors.shape[0]
-        entry, length = _sharing(rows.indices, self.gallery_vectors)
+        entry, length = sharing(rows.indices, self.gallery_vectors)
         minima = np.minimum(np.repeat(rows.data, length), self.gallery_vectors.data[entry])  # (M,)
         row = np.repeat(np.arange(num_rows), np.diff(rows.indptr))  # (nnz,)
         cell = np.repeat(row * num_gallery, length) + self.gallery_vectors.indices[entry]
@@ -354,7 +354,7 @@ def k_reciprocal_rerank(
     return dist
 
 
-def _membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_array:
+def membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_array:
     """A sparse matrix with `value` at (i, index[i, j]), (N, N)."""
     count, k = index.shape
     data = np.full(index.size, value)
@@ -364,11 +364,11 @@ def _membership(index: np.ndarray, value: float | np.integer) -> sparse.csr_arra
 
 def _mutual(nearest: np.ndarray) -> sparse.csr_array:
     """1 at (i, j) where each is among the other's nearest, (N, N)."""
-    member = _membership(nearest, np.int32(1))
+    member = membership(nearest, np.int32(1))
     return member.multiply(member.T).tocsr()
 
 
-def _sharing(neighbours: np.ndarray, columns: sparse.csc_array) -> tuple[np.ndarray, np.ndarray]:
+def sharing(neighbours: np.ndarray, columns: sparse.csc_array) -> tuple[np.ndarray, np.ndarray]:
     """Who else has these neighbours, (n,): entries of `columns` (Ng, N), (M,), and how many each neighbour has, (n,).
 
     m(i, j) = sum over l of min(V(i, l), V(j, l)): only neighbours l that i and j share add to it.

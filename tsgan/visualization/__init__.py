@@ -11,6 +11,7 @@ _PLACES = {
     'draw_translations': 'translations',
     'embed': 'tsne',
     'plot_curves': 'curves',
+    'plot_ledger': 'ledger',
     'plot_tsne': 'tsne',
     'rank': 'rankings',
     'ranked_list': 'grids',
