@@ -139,7 +139,7 @@ def test_a_training_that_kept_no_checkpoints_or_no_config_is_told_what_is_expect
 def test_kept_scores_are_those_of_the_same_file_and_test_only(make_training):
     folder = make_training('a')
     checkpoint, file = folder / 'epoch_1.pth', folder / 'selection/epoch_1.npz'
-    cfg = Config(dict(model=dict(depth=1), test_dataloader=dict(batch_size=1), test_evaluator=dict(rerank=False)))
+    cfg = Config(dict(model=dict(depth=1), test_dataloader=dict(batch_size=1), test_evaluator=dict(protocol=dict())))
     scores = {'all_single': (np.random.default_rng(0).random((2, 3, 6)), np.arange(6).reshape(2, 3))}
     state = state_of(checkpoint, cfg)
     assert read_scores(file, state) is None
@@ -149,9 +149,11 @@ def test_kept_scores_are_those_of_the_same_file_and_test_only(make_training):
     for kept, written in zip(found['all_single'], scores['all_single'], strict=True):
         np.testing.assert_array_equal(kept, written)
 
-    cfg.test_evaluator.rerank = True
+    cfg.test_evaluator.tested = dict(epoch=9)  # as a test notes
+    assert state_of(checkpoint, cfg) == state
+    cfg.test_evaluator.normalize = False
     assert read_scores(file, state_of(checkpoint, cfg)) is None
-    cfg.test_evaluator.rerank = False
+    cfg.test_evaluator.pop('normalize')
     os.utime(checkpoint, (1, 1))
     assert read_scores(file, state_of(checkpoint, cfg)) is None
     file.write_bytes(file.read_bytes()[:100])

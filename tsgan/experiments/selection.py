@@ -5,6 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -118,8 +120,8 @@ def audit_checkpoints(
 ) -> list[dict]:
     """What choosing on the test set adds, over trainings that kept their checkpoints.
 
-    Each checkpoint is tested as ``tools/test.py`` would with the config in the work dir. Its scores are kept in
-    ``<work dir>/selection``, and are taken from there until the checkpoint or the config changes.
+    Each checkpoint is tested as ``tools/test.py`` would with the config in the work dir, not re-ranked. Its scores are
+    kept in ``<work dir>/selection``, and are taken from there until the checkpoint or the config changes.
 
     Args:
         work_dirs (Sequence[str | Path]): Of trainings that differ in their seed, with ``epoch_*.pth`` and their config.
@@ -200,7 +202,8 @@ def checkpoints_table(entries: list[dict]) -> str:
 
 
 def signed(mean: float, std: float | None) -> str:
-    return ('+' if mean >= 0 else '') + spread(mean, std, digits=2)
+    sign = '-' if round(mean, 2) < 0 else '+'
+    return sign + spread(abs(mean), std, digits=2)
 
 
 def kept_checkpoints(work_dir: Path) -> list[Path]:
@@ -260,16 +263,16 @@ def stacked(tests: list[OneTest]) -> dict[str, Scores]:
 
 
 def test(cfg: Config, checkpoint: Path) -> OneTest:
-    """Test a checkpoint as ``tools/test.py`` does, leaving no other trace of it."""
+    """Test a checkpoint as ``tools/test.py`` does, without re-ranking, and leave no other trace of it."""
     cfg = copy.deepcopy(cfg)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, redirect_stdout(StringIO()):  # MMEngine prints which file it loads
         cfg.work_dir, cfg.load_from, cfg.log_level = folder, str(checkpoint), 'ERROR'
         cfg.default_hooks.pop('ranked_list', None)
         cfg.visualizer.vis_backends = []
-        cfg.test_evaluator.update(json_file=None, features_file=None)
+        cfg.test_evaluator.update(rerank=False, json_file=None, features_file=None)  # whatever the last test wanted
         with parts_named(cfg):
-            describe_tested(cfg, cfg.load_from)
             runner = build_runner(cfg)
+            describe_tested(cfg, cfg.load_from)  # here, where what it logs is left out
             runner.test()
     last = runner.test_evaluator.metrics[0].last
     sums = {name: by_identity(last.features.pids, scored) for name, scored in last.scored.items()}
@@ -279,7 +282,8 @@ def test(cfg: Config, checkpoint: Path) -> OneTest:
 def state_of(checkpoint: Path, cfg: Config) -> str:
     """What a test hangs on, but for the images: the checkpoint's file, and the parts of the config that test it."""
     stat = checkpoint.stat()
-    parts = {name: cfg[name] for name in ('model', 'test_dataloader', 'test_evaluator')}
+    evaluator = {name: cfg.test_evaluator.get(name) for name in ('protocol', 'normalize')}
+    parts = {'model': cfg.model, 'test_dataloader': cfg.test_dataloader, 'evaluator': evaluator}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     return f'{stat.st_size} bytes, {stat.st_mtime_ns} ns, {digest}'
 
