@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,6 +103,13 @@ def test_every_convention_is_measured_or_said_to_be_left_out_and_what_it_needs(t
         assert all(f'{name} (needs {lack})' in text for name, lack in ledger.left_out.items())
         assert all(row.sentence in text and row.source in text for row in ledger.rows)
     assert ledger.left_out['turned round'] == 'LLCM' and ledger.left_out['sum of branches'].startswith('--branches')
+
+
+def test_the_docs_have_every_convention_as_it_is():
+    docs = (Path(__file__).parents[2] / 'docs/ledger.md').read_text()
+    for convention in CONVENTIONS:
+        assert f'| {convention.name} |' in docs
+        assert f'| {convention.sentence} | {convention.source} |' in docs
 
 
 def test_galleries_as_agw_draws_them(table, sysu):
