@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..evaluate import EvaluationProtocol, summarize_trials
+from ..evaluate import EvaluationProtocol, check_answered, summarize_trials
 from ..features import FeatureTable, check_same_images
 from ..progress import progress
 from .base import Case, Convention
@@ -94,8 +94,10 @@ def audit(
 
 
 def _rows(convention: Convention, case: Case) -> list[Row]:
+    measured_settings = convention.measure(case)
+    check_answered(measured_settings)
     rows = []
-    for setting, scored in convention.measure(case).items():
+    for setting, scored in measured_settings.items():
         means = summarize_trials(scored)
         measured = (means[name] for name in MEASURES)
         rows.append(Row(convention.name, setting, *measured, convention.source, convention.sentence))
@@ -126,7 +128,7 @@ def ledger_table(ledger: Ledger) -> str:
 
 def _cells(row: Row, own: Row) -> list[str]:
     """The measures, each with the difference to the protocol's own."""
-    values = [(getattr(row, name), getattr(row, name) - getattr(own, name)) for name in MEASURES]
-    return [
-        f'{value:8.2f}{difference:+8.2f}' if row is not own else f'{value:8.2f}{"":8}' for value, difference in values
-    ]
+    if row is own:
+        return [f'{getattr(row, name):8.2f}{"":8}' for name in MEASURES]
+    differences = {name: round(getattr(row, name) - getattr(own, name), 2) + 0.0 for name in MEASURES}  # -0.0 is 0
+    return [f'{getattr(row, name):8.2f}{difference:+8.2f}' for name, difference in differences.items()]
