@@ -90,6 +90,7 @@ def test_every_convention_is_measured_or_said_to_be_left_out_and_what_it_needs(t
     assert len(set(names)) == len(names) and OWN not in names
     for features, protocol in (
         (table, sysu),
+        (table, SYSUMM01Protocol(['val'], [1], 'agw')),
         (llcm_table, LLCMProtocol(num_trials=2)),
         (regdb_table, RegDBProtocol()),
         (table, CrossModalityProtocol(num_trials=2)),
