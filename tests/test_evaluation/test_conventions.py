@@ -17,7 +17,7 @@ from tsgan.evaluation import (
     SYSUMM01Protocol,
     evaluate,
 )
-from tsgan.evaluation.conventions import CONVENTIONS, OWN, audit, ledger_table
+from tsgan.evaluation.conventions import CONVENTIONS, OWN, Ledger, Row, audit, ledger_table
 from tsgan.evaluation.conventions.affinity import affinity_blocks
 from tsgan.evaluation.conventions.half import HalfReranker
 
@@ -90,6 +90,7 @@ def test_every_convention_is_measured_or_said_to_be_left_out_and_what_it_needs(t
     assert len(set(names)) == len(names) and OWN not in names
     for features, protocol in (
         (table, sysu),
+        (table, SYSUMM01Protocol(['val'], [1], 'agw')),
         (llcm_table, LLCMProtocol(num_trials=2)),
         (regdb_table, RegDBProtocol()),
         (table, CrossModalityProtocol(num_trials=2)),
@@ -103,6 +104,32 @@ def test_every_convention_is_measured_or_said_to_be_left_out_and_what_it_needs(t
         assert all(f'{name} (needs {lack})' in text for name, lack in ledger.left_out.items())
         assert all(row.sentence in text and row.source in text for row in ledger.rows)
     assert ledger.left_out['turned round'] == 'LLCM' and ledger.left_out['sum of branches'].startswith('--branches')
+
+
+def test_a_table_has_the_differences_and_what_must_be_said():
+    rows = [
+        Row(OWN, 'all', 50, 40, 30, 'Wu', 'As it is.'),
+        Row(OWN, 'in', 60, 50, 40, 'Wu', 'As it is.'),
+        Row('kinder', 'all', 54.256, 39.5, 29.999, 'Ye', 'Kindly.'),
+    ]
+    assert ledger_table(Ledger(rows, {'other': 'a file', 'third': 'LLCM'})).splitlines() == [
+        'all                   R1 %           mAP %          mINP %',
+        "the protocol's own   50.00           40.00           30.00",
+        'kinder               54.26   +4.26   39.50   -0.50   30.00   +0.00',
+        '',
+        'in                    R1 %           mAP %          mINP %',
+        "the protocol's own   60.00           50.00           40.00",
+        '',
+        'What a paper must state:',
+        "the protocol's own  As it is.",
+        'kinder              Kindly.',
+        '',
+        'Read in:',
+        "the protocol's own  Wu",
+        'kinder              Ye',
+        '',
+        'Left out: other (needs a file); third (needs LLCM).',
+    ]
 
 
 def test_the_docs_have_every_convention_as_it_is():

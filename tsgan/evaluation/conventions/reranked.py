@@ -72,11 +72,17 @@ def mean_gallery_affinity(case: Case) -> dict[str, ScoredSetting]:
     return _affinity(case, dict.fromkeys(case.settings, (30, 6)))
 
 
+def _lacks_numbers(case: Case) -> str:
+    if not isinstance(case.protocol, SYSUMM01Protocol | RegDBProtocol):
+        return 'SYSU-MM01 or RegDB'
+    return '' if set(case.settings) & set(SAAI_SETTINGS) else f'one of the settings {", ".join(SAAI_SETTINGS)}'
+
+
 @convention(
     'mean gallery affinity, k1, k2 by setting',
     source=f'{SAAI}engine/__init__.py: {", ".join(f"{k1}/{k2} {name}" for name, (k1, k2) in SAAI_SETTINGS.items())}',
     sentence='The affinity of gallery neighbours is added to the cosine, k1 and k2 by setting: a re-ranking.',
-    lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol | RegDBProtocol) else 'SYSU-MM01 or RegDB',
+    lacks=_lacks_numbers,
 )
 def mean_gallery_affinity_chosen(case: Case) -> dict[str, ScoredSetting]:
     """With the numbers that SAAI's training ends with; settings that it has none for are left out."""
