@@ -17,9 +17,10 @@ from tsgan.evaluation import (
     SYSUMM01Protocol,
     evaluate,
 )
-from tsgan.evaluation.conventions import CONVENTIONS, OWN, Ledger, Row, audit, ledger_table
+from tsgan.evaluation.conventions import CONVENTIONS, OWN, Case, Ledger, Row, audit, ledger_table
 from tsgan.evaluation.conventions.affinity import affinity_blocks
 from tsgan.evaluation.conventions.half import HalfReranker
+from tsgan.evaluation.conventions.rules import by_identity, by_image
 
 pytestmark = pytest.mark.filterwarnings('ignore:.* test identities', 'ignore:Multi-shot search is left out')
 MEASURES = ('R1', 'mAP', 'mINP')
@@ -238,6 +239,26 @@ def test_regdb_by_identity_changes_neither_r1_nor_map(regdb_table):
     expected = {name: slow_row(regdb_table, own.trials, dist, dedupe=True) for name, own in settings.items()}
     check(ledger, 'CMC by identity', expected)
     check(ledger, OWN, expected)
+
+
+@pytest.mark.parametrize(('measured_by', 'dedupe'), [(by_identity, True), (by_image, False)])
+def test_what_cmc_counts_changes_the_rank_of_the_first_match(table, sysu, regdb_table, measured_by, dedupe):
+    case = Case(table, sysu) if measured_by is by_image else Case(regdb_table, RegDBProtocol())
+    hidden = hide_same_room if measured_by is by_image else None
+    differ = 0
+    for name, scored in measured_by.measure(case).items():
+        own = case.score()[name]
+        for trial, scores, usual in zip(own.setting.trials, scored.scores, own.scores, strict=True):
+            query, gallery = trial
+            dist = cosine_distance(case.features.feats)(query, gallery)
+            exclude = hidden(case.features, query, gallery) if hidden else None
+            valid, first, *_ = slow_scores(
+                dist, case.features.pids[query], case.features.pids[gallery], exclude, dedupe
+            )
+            valid = np.array(valid)
+            np.testing.assert_array_equal(scores.first_match[valid], np.array(first)[valid])
+            differ += (scores.first_match != usual.first_match).sum()
+    assert differ
 
 
 def test_camera_2_is_seen_by_camera_3(table, sysu):

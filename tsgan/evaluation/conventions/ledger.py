@@ -17,12 +17,12 @@ from .reranked import (
     mean_gallery_affinity,
     mean_gallery_affinity_chosen,
 )
-from .rules import by_identity, camera_2_seen, ties_best, ties_worst
+from .rules import by_identity, by_image, camera_2_seen, ties_best, ties_worst
 
 CONVENTIONS = (
     *(agw_draws, official_draws, one_gallery, turned_round, whole_gallery),
     *(as_they_are, mirrored, branches_summed),
-    *(by_identity, camera_2_seen, ties_best, ties_worst),
+    *(by_identity, by_image, camera_2_seen, ties_best, ties_worst),
     *(k_reciprocal, k_reciprocal_probes, k_reciprocal_half, mean_gallery_affinity, mean_gallery_affinity_chosen),
 )
 MEASURES = ('R1', 'mAP', 'mINP')
