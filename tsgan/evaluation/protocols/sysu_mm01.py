@@ -37,7 +37,8 @@ class SYSUMM01Protocol:
         ValueError: An unknown mode or sampling, multi-shot search with 'agw', a bad number of shots or trials.
         FileNotFoundError: 'official' without its file.
 
-    Source: Wu et al., ICCV 2017 and its evaluation code; Ye et al., TPAMI 2021 (AGW) and ECCV 2020 (DDAG) for the 'agw' sampling.
+    Source: Wu et al., ICCV 2017 and its evaluation code; Ye et al., TPAMI 2021 (AGW) and ECCV 2020 (DDAG) for the 'agw'
+    sampling.
     """
 
     MODES = {'all': SYSU_RGB, 'indoor': (1, 2), 'val': (4, 5)}
