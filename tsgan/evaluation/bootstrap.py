@@ -10,7 +10,7 @@ import numpy as np
 
 
 def check_resampling(num_resamples: int, confidence: float, seed: int) -> None:
-    """Raises ValueError for a number of resamples, or a confidence in percent, that gives no interval, or a bad seed."""
+    """Raises ValueError for a number of resamples, or a confidence in percent, or a seed, that gives no interval."""
     if num_resamples < 1 or not 0 < confidence < 100:
         raise ValueError(f'Need num_resamples >= 1 and 0 < confidence < 100: got {num_resamples} and {confidence}.')
     if seed < 0:
