@@ -285,20 +285,38 @@ def change_rows(of_count: list[Calibration], worlds: dict[str, World], direction
 
 
 def simulated_rows(repeats: int, count: int = 100) -> Iterator[list]:
-    """Intervals where the truth is known: score = effect of the query + of the person in the gallery + the rest."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    for of_query, of_gallery in ((0.1, 0.1), (0.33, 0.33), (0.1, 0.75)):  # shares of the spread
-        rest = 1 - of_query - of_gallery
+    """Intervals where the truth is known: score = effect of the query + of the person in the gallery + the rest.
 
-        def true_rate(score: float, people: int, of_query: float = of_query) -> float:
+    People in the gallery differ normally, or else a few of them score higher with everybody.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    for of_query, of_gallery, few in ((0.1, 0.1, None), (0.33, 0.33, None), (0.1, 0.75, None), (0.1, 0.2, 0.03)):
+        rest = 1 - of_query - of_gallery  # shares of the spread
+        higher = (of_gallery / (few * (1 - few))) ** 0.5 if few else 0.0
+
+        def true_rate(
+            score: float,
+            people: int,
+            of_query: float = of_query,
+            few: float | None = few,
+            rest: float = rest,
+            higher: float = higher,
+        ) -> float:
             score = np.inf if score == 1 else 10 * score  # 1 is above all cosines
-            clear = norm.cdf((score - of_query**0.5 * nodes) / (1 - of_query) ** 0.5) ** people
-            return float(weights @ (1 - clear) / weights.sum())
+            score = score - of_query**0.5 * nodes
+            if few:
+                clear = (1 - few) * norm.cdf(score / rest**0.5) + few * norm.cdf((score - higher) / rest**0.5)
+            else:
+                clear = norm.cdf(score / (1 - of_query) ** 0.5)
+            return float(weights @ (1 - clear**people) / weights.sum())
 
         for people, rate in ((people, rate) for people in SIZES if 2 * people <= count for rate in RATES):
             draws, found = np.random.default_rng(0), []
             for _ in range(repeats):
-                scores = of_query**0.5 * draws.normal(size=(1, count, 1)) + of_gallery**0.5 * draws.normal(size=count)
+                scores = of_query**0.5 * draws.normal(size=(1, count, 1))
+                scores = scores + (
+                    higher * (draws.random(count) < few) if few else of_gallery**0.5 * draws.normal(size=count)
+                )
                 scores = scores + rest**0.5 * draws.normal(size=(1, count, count))
                 scores = (scores / 10).astype(np.float32)  # as cosines, within -1 and 1
                 scores[:, np.arange(count), np.arange(count)] = -np.inf
@@ -308,7 +326,8 @@ def simulated_rows(repeats: int, count: int = 100) -> Iterator[list]:
                 found.append((true, told.rate_low <= true <= told.rate_high, by_score))
             true, *covered = np.array(found, float).T
             cells = (f'{100 * each.mean():.1f}' for each in covered)
-            yield [f'{of_query:.2f}', f'{of_gallery:.2f}', people, f'{100 * rate:.0f}', percent(true, 2), *cells]
+            of_people = f'{of_gallery:.2f}{f", {few:.0%} of the people" if few else ""}'
+            yield [f'{of_query:.2f}', of_people, people, f'{100 * rate:.0f}', percent(true, 2), *cells]
 
 
 def parse_args() -> argparse.Namespace:

@@ -18,4 +18,6 @@ def test_an_interval_leaves_out_as_much_on_either_side():
 @pytest.mark.parametrize('bad', [(0, 95), (10, 0), (10, 100)])
 def test_numbers_that_give_no_interval_are_refused(bad):
     with pytest.raises(ValueError, match='num_resamples >= 1 and 0 < confidence < 100'):
-        check_resampling(*bad)
+        check_resampling(*bad, 0)
+    with pytest.raises(ValueError, match='Seeds start at 0, got -1'):
+        check_resampling(10, 95, -1)

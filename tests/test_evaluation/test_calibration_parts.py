@@ -42,6 +42,11 @@ def test_candidate_score_is_the_quantile_of_the_mixture(scores, level):
 def test_a_level_takes_as_many_people_as_its_odds():
     levels = {0.5: 1, 0.8: 4, 0.9: 9, 0.95: 19, 0.99: 99, 0.995: 199, 0.999: 999, 0.93: 14}
     assert {level: identities_needed(level) for level in levels} == levels
+    for level in (0, 1, -0.5, float('nan')):
+        with pytest.raises(ValueError, match='level is a probability, between 0 and 1'):
+            identities_needed(level)
+    with pytest.raises(ValueError, match='sets of level 0.95 need 19 identities, not 18'):
+        coverage_range(0.95, 18)
 
 
 def test_five_people_by_hand():
@@ -110,6 +115,14 @@ def test_false_alarms_are_those_of_every_sub_gallery(size, digits):
         lower = alarms.scores[alarms.scores < score]
         if len(lower):
             assert enumerated(different, lower.max(), size) > rate
+
+
+def test_searches_of_more_rounds_and_people_than_16_bits_number():
+    different = drawn(13_200, 5, seed=1)
+    alarms = FalseAlarms(different)
+    for size in (1, 2):
+        score = alarms.score_at(0.2, alarms.rates(size))
+        assert alarms.rate_and_count(score, size)[0] == pytest.approx(0.2, abs=1e-4)
 
 
 @pytest.mark.parametrize('size', [1, 3])
@@ -241,10 +254,30 @@ def test_probabilities_come_true_in_simulated_searches():
     assert reliability(np.array(said), np.array(so)).error < 0.03
 
 
-def test_a_person_is_as_likely_as_the_best_of_their_rows():
+def test_a_person_is_as_likely_as_the_mean_of_their_rows():
     p, nobody = person_probabilities([8, 2, 4], ['a', 'b', 'a'], 2)
-    alone, nobody_alone = person_probabilities([8, 2], ['a', 'b'], 2)
+    alone, nobody_alone = person_probabilities([6, 2], ['a', 'b'], 2)
     assert p.tolist() == [alone[0], alone[1], alone[0]] and nobody == nobody_alone
+
+
+def test_the_mean_of_rows_is_bayes_rule_where_one_row_alone_is_of_the_same_kind():
+    """Two people, three rows each: a row of the query's person, nobody knows which, scores N(2, 1), others N(0, 1)."""
+    scores = np.random.default_rng(0).normal(1, 1, 6)
+    as_other, as_same = norm.pdf(scores), norm.pdf(scores, 2)
+    rows = np.array([np.prod(np.where(np.arange(6) == row, as_same, as_other)) for row in range(6)])
+    joint = np.array([0.35 * rows[:3].mean(), 0.35 * rows[3:].mean(), 0.3 * np.prod(as_other)])
+    p, nobody = person_probabilities(as_same / as_other, list('aaabbb'), 2, 0.7)
+    np.testing.assert_allclose([p[0], p[3], nobody], joint / joint.sum())
+
+
+@pytest.mark.parametrize('shared', [0.0, 0.5, 1.0])
+def test_many_images_of_people_do_not_make_a_stranger_one_of_them(shared):
+    """Whatever they have in common. (Of the best of ten rows alone, P(nobody) is below 0.3.)"""
+    draws, said, persons = np.random.default_rng(0), [], np.repeat(np.arange(20), 10).tolist()
+    for _ in range(500):
+        scores = shared**0.5 * draws.normal(size=(20, 1)) + (1 - shared) ** 0.5 * draws.normal(size=(20, 10))
+        said.append(person_probabilities(np.exp(2 * scores - 2).ravel(), persons, 20)[1])
+    assert np.mean(said) > 0.49
 
 
 def test_rows_that_may_show_one_person_do_not_compete():

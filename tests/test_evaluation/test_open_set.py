@@ -329,6 +329,8 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(crowd, protocol):
         evaluate_open_set(crowd, protocol, memory_mb=0.1)
     with pytest.raises(ValueError, match='num_resamples >= 1 and 0 < confidence < 100'):
         evaluate_open_set(crowd, protocol, num_resamples=0)
+    with pytest.raises(ValueError, match='Seeds start at 0'):
+        evaluate_open_set(crowd, protocol, seed=-1)
     rows = np.flatnonzero((crowd.pids == 1) | (crowd.camids > 2))
     lonely = replace(crowd, **{n: getattr(crowd, n)[rows] for n in ('feats', 'pids', 'camids', 'frames', 'modalities')})
     indoor = SYSUMM01Protocol(modes=['indoor'], shots=(1,), gallery_sampling='agw', num_trials=1)

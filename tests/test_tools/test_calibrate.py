@@ -70,6 +70,12 @@ def test_arguments_reach_the_fit(folder):
     assert [(each['false_alarm_rate'], each['gallery_size']) for each in group['thresholds']] == [(0.2, 3)]
 
 
+def test_of_too_few_people_to_hold_half_back_the_rest_is_drawn(folder):
+    (folder / 'eight.txt').write_text('1 2 3 4 5 6 7 8')
+    said = calibrate('people.npz', '--ids', 'eight.txt', '--out', 'e.json', '--plot', 'e.png', cwd=folder)
+    assert 'saved in e.json' in said.text and (folder / 'e.png').read_bytes().startswith(b'\x89PNG')
+
+
 def test_images_are_extracted_and_a_test_asks_for_the_model(folder):
     calibrate('pictures/cam1', 'pictures/cam2', 'pictures/cam3', '--device', 'cpu', '--out', 'p.json', cwd=folder)
     found, reid = Calibration.load(folder / 'p.json'), ReIDInferencer(device='cpu')
@@ -90,6 +96,7 @@ def test_images_are_extracted_and_a_test_asks_for_the_model(folder):
         (['people.npz', '--ids', 'none.txt'], 'none.txt names no identity'),
         (['people.npz', '--ids', 'other.txt'], 'other.txt names 99, of whom there is no image'),
         (['people.npz', '--ids', 'few.txt'], '3 identities are too few to calibrate on'),
+        (['people.npz', '--ids', 'people.npz'], 'people.npz names '),
         (['people.npz', '--levels', '95'], 'levels must be probabilities'),
     ],
 )

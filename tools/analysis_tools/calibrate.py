@@ -5,13 +5,12 @@ as `tools/extract.py` takes them; or in their place stands its FEATURES.npz, or 
 """
 
 import argparse
-import re
-from pathlib import Path
 
 import numpy as np
 
 from tsgan.command_line import MODEL, add_model_arguments, out_file, run
 from tsgan.evaluation.calibration import Calibration, calibration_table, held_out_reliability
+from tsgan.evaluation.command_line import read_words
 from tsgan.evaluation.features import image_labels, load_labelled_features
 
 
@@ -38,7 +37,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--gallery-sizes', nargs='+', type=int, metavar='PEOPLE', help='default: 1 2 5 10 ... half of the identities'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of what is drawn, where there are very many pairs')
+    parser.add_argument('--seed', type=int, default=0, help='of the images that are drawn for a person; default: 0')
     parser.add_argument('--out', type=out_file, required=True, metavar='CALIBRATION.json', help='the file to write')
     parser.add_argument(
         '--plot', type=out_file, metavar='OUT.png', help='draw it, and how it holds on half of the people'
@@ -113,7 +112,7 @@ def read(args: argparse.Namespace) -> tuple[dict[str, np.ndarray], str, str]:
 
 def wanted(file: str, there: set[str]) -> set[str]:
     """The identities that a file names. Raises ValueError where one is not there."""
-    names = {name for name in re.split(r'[\s,]+', Path(file).read_text(encoding='utf-8')) if name}
+    names = set(read_words(file)) - {''}
     if not names:
         raise ValueError(f'{file} names no identity: expected names, by commas or lines.')
     numbers = {int(name): name for name in there if name.isdecimal()}  # 7 is 0007
@@ -122,7 +121,7 @@ def wanted(file: str, there: set[str]) -> set[str]:
         missing = sorted(
             name for name in names if name not in there and not (name.isdecimal() and int(name) in numbers)
         )
-        raise ValueError(f'{file} names {missing[0]}, of whom there is no image.')
+        raise ValueError(f'{file} names {missing[0][:20]}, of whom there is no image.')
     return found
 
 

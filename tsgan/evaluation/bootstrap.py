@@ -9,10 +9,12 @@ Source: Bolle, Ratha and Pankanti, "Error analysis of pattern recognition system
 import numpy as np
 
 
-def check_resampling(num_resamples: int, confidence: float) -> None:
-    """Raises ValueError for a number of resamples, or a confidence in percent, that gives no interval."""
+def check_resampling(num_resamples: int, confidence: float, seed: int) -> None:
+    """Raises ValueError for a number of resamples, or a confidence in percent, or a seed, that gives no interval."""
     if num_resamples < 1 or not 0 < confidence < 100:
         raise ValueError(f'Need num_resamples >= 1 and 0 < confidence < 100: got {num_resamples} and {confidence}.')
+    if seed < 0:
+        raise ValueError(f'Seeds start at 0, got {seed}.')
 
 
 def draw_identities(draws: np.random.Generator, num_ids: int, num_resamples: int) -> np.ndarray:

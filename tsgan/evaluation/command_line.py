@@ -64,6 +64,12 @@ def build_protocol(args: Namespace) -> SYSUMM01Protocol | RegDBProtocol | LLCMPr
     return LLCMProtocol(directions, num_trials=10 if args.trials is None else args.trials)
 
 
+def read_words(path: str) -> list[str]:
+    """What a text file lists, separated by commas, spaces or lines; of an empty one, one empty word."""
+    with open(path, encoding='utf-8', errors='replace') as file:
+        return re.split(r'[\s,]+', file.read().strip(' \t\r\n,\ufeff'))
+
+
 def read_identities(path: str) -> list[int]:
     """Identities that a text file lists: numbers separated by commas, spaces or lines, as SYSU-MM01's `exp/*_id.txt`.
 
@@ -71,8 +77,7 @@ def read_identities(path: str) -> list[int]:
         OSError: There is no such file, or it cannot be opened.
         ValueError: It holds anything else, or nothing.
     """
-    with open(path, encoding='utf-8', errors='replace') as file:
-        words = re.split(r'[\s,]+', file.read().strip(' \t\r\n,\ufeff'))
+    words = read_words(path)
     for word in words:
         if not re.fullmatch(r'\d{1,18}', word):
             raise ValueError(

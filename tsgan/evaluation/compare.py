@@ -46,7 +46,7 @@ def compare(
     Raises:
         ValueError: Tables of different images, a bad number of resamples or confidence, or as `evaluate` does.
     """
-    check_resampling(num_resamples, confidence)
+    check_resampling(num_resamples, confidence, seed)
     check_same_images(a, b)
     scored_a, scored_b = (score_settings(t, protocol, rerank, device=device, memory_mb=memory_mb) for t in (a, b))
     draws = np.random.default_rng(seed)

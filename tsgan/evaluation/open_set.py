@@ -132,7 +132,7 @@ def evaluate_open_set(
         ValueError: Features that tell nobody apart, a setting without searches of a kind or pairs of a kind, scores
             that do not fit in `memory_mb`, or whatever the protocol finds wrong with the table.
     """
-    check_resampling(num_resamples, confidence)
+    check_resampling(num_resamples, confidence, seed)
     settings = protocol.closed.settings(features)
     unknown = {name: protocol.unknown_people(features, name, setting) for name, setting in settings.items()}
     draws, weights = np.random.default_rng(seed), {}

@@ -14,7 +14,13 @@ ROUNDING = 1e-9  # of sums of shares
 
 
 def identities_needed(level: float) -> int:
-    """N, such that N / (N + 1) is at least the level: from so few identities on there is a set."""
+    """N, such that N / (N + 1) is at least the level: from so few identities on there is a set.
+
+    Raises:
+        ValueError: When the level is no probability between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f'level is a probability, between 0 and 1, not {level}.')
     return math.ceil(level / (1 - level) - ROUNDING)
 
 
@@ -41,7 +47,12 @@ def coverage_range(level: float, num_ids: int, share: float = 0.95) -> tuple[flo
 
     That of the k-th lowest of N scores is Beta(N + 1 - k, k) (Vovk, "Conditional validity of inductive conformal
     predictors", 2012); more pairs of an identity narrow it.
+
+    Raises:
+        ValueError: When there are too few identities for the level.
     """
+    if num_ids < (needed := identities_needed(level)):
+        raise ValueError(f'sets of level {level:.4g} need {needed:,} identities, not {num_ids:,}.')
     k = math.floor((num_ids + 1) * (1 - level) + ROUNDING)
     low, high = betaincinv(num_ids + 1 - k, k, [(1 - share) / 2, (1 + share) / 2])
     return float(low), float(high)

@@ -14,6 +14,9 @@ from scipy.special import fdtrc
 
 LEAST_QUERIES = 20
 SIZE = 0.01  # of false warnings
+LEAST_VARIANCE = (
+    1e-9  # of polynomials that never varied in the calibration: a change of theirs is seen, rounding is not
+)
 
 
 class Drift(NamedTuple):
@@ -47,7 +50,7 @@ class DriftReference(NamedTuple):
             values = polynomials(table) * off[..., None]  # (M, M, K)
             queries.append(values.sum(axis=1) / pool)
             gallery.append(values.sum(axis=0) / pool)
-            products = products + values.reshape(-1, len(same)).T @ values.reshape(-1, len(same))
+            products = products + np.einsum('qgk,qgl->kl', values, values)  # not BLAS: its sums hang on threads
         mean = np.mean(queries, axis=(0, 1))
         of_queries, of_gallery = (np.mean([np.cov(rows.T) for rows in side], axis=0) for side in (queries, gallery))
         total = products / (num_rounds * num_ids * pool) - np.outer(mean, mean)
@@ -68,7 +71,8 @@ class DriftReference(NamedTuple):
         """Hotelling's T-square and its p-value, of the polynomials' mean by query, (Q, K), in a gallery of so many."""
         num_queries, k = means.shape
         covariance = (
-            self.mean_covariance
+            LEAST_VARIANCE * np.eye(k)
+            + self.mean_covariance
             + self.query_covariance / num_queries
             + self.gallery_covariance / gallery_size
             + self.rest_covariance / (num_queries * gallery_size)
@@ -76,8 +80,8 @@ class DriftReference(NamedTuple):
         inverse = np.linalg.inv(covariance)
         apart = means.mean(axis=0) - self.mean
         towards = (self.same - self.mean) / gallery_size  # where each query's person is in the gallery
-        share = np.clip(apart @ inverse @ towards / (towards @ inverse @ towards), 0, 1)
-        apart = apart - share * towards
+        if towards.any():
+            apart = apart - towards * np.clip(apart @ inverse @ towards / (towards @ inverse @ towards), 0, 1)
         statistic = float(apart @ inverse @ apart)
         free = self.num_ids - 1
         return statistic, float(fdtrc(k, free - k + 1, statistic * (free - k + 1) / (free * k)))
@@ -92,4 +96,8 @@ def _positive(covariance: np.ndarray) -> np.ndarray:
 def polynomials(shares: np.ndarray) -> np.ndarray:
     """Legendre's on [0, 1], of degree 1, 2, 3: mean 0 and variance 1 where shares are uniform; (...) -> (..., 3)."""
     x = 2 * shares - 1
-    return np.stack([3**0.5 * x, 5**0.5 * (3 * x**2 - 1) / 2, 7**0.5 * (5 * x**3 - 3 * x) / 2], axis=-1)
+    squares, values = x * x, np.empty((*x.shape, 3))
+    values[..., 0] = 3**0.5 * x
+    values[..., 1] = 5**0.5 * (3 * squares - 1) / 2
+    values[..., 2] = 7**0.5 * (5 * squares - 3) * x / 2
+    return values

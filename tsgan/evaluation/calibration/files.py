@@ -9,7 +9,7 @@ import numpy as np
 
 from tsgan.whole_files import write_whole
 
-from .drift import DriftReference
+from .drift import DriftReference, polynomials
 from .group import Group
 from .probability import Isotonic, Platt
 from .threshold import Threshold
@@ -92,7 +92,7 @@ def read_calibration(path: str | Path) -> tuple[dict, list[Group]]:
         groups = [_group_read(group) for group in _checked(content['groups'], list)]
         if not groups:
             raise ValueError('no groups')
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f'{path} is a damaged calibration ({type(error).__name__}: {error}).') from error
     return about, groups
 
@@ -100,8 +100,10 @@ def read_calibration(path: str | Path) -> tuple[dict, list[Group]]:
 def _group_read(group: dict) -> Group:
     about = {
         name: _checked(group[name], str if name.endswith('modality') else int)
-        for name in ('query_modality', 'gallery_modality', 'query_camera', 'gallery_camera', 'num_ids')
+        for name in ('query_modality', 'gallery_modality', 'query_camera', 'gallery_camera')
     }
+    if not {about['query_modality'], about['gallery_modality']} <= {'rgb', 'ir'}:
+        raise ValueError("modalities other than 'rgb' and 'ir'")
     curve = dict(group['curve'])
     kind = CURVES[curve.pop('kind')]
     if kind is Isotonic:
@@ -119,24 +121,31 @@ def _group_read(group: dict) -> Group:
         _shares(group['different_below']),
     )
     _same_length(scores, same, different)
-    kinds = Threshold.__annotations__
+    kinds = {float: _number, int: _count}
     drift = {name: _numbers(group['drift'][name]) for name in DriftReference._fields if name != 'num_ids'}
-    k = len(drift['mean'])
+    k = polynomials(np.zeros(())).size
     for name, array in drift.items():
         if array.shape != ((k, k) if name.endswith('covariance') else (k,)):
             raise ValueError(f'{name} of shape {array.shape}')
+        if array.ndim == 2 and np.linalg.eigvalsh(array)[0] < -1e-6 * np.abs(array).max():
+            raise ValueError(f'{name} that is none')
+    if (num_ids := _count(group['drift']['num_ids'])) <= k:
+        raise ValueError(f'{num_ids} identities')
+    same_pairs, different_pairs = map(_count, group['num_pairs'])
     return Group(
         **about,
-        num_pairs=tuple(_checked(count, int) for count in group['num_pairs']),
+        num_ids=_count(group['num_ids']),
+        num_pairs=(same_pairs, different_pairs),
         curve=curve,
         scores=scores,
         same_below=same,
         different_below=different,
         candidate_scores={_number(each['level']): _number(each['score']) for each in group['candidate_scores']},
         thresholds=tuple(
-            Threshold(*(kinds[name](_number(each[name])) for name in Threshold._fields)) for each in group['thresholds']
+            Threshold(*(kinds[kind](each[name]) for name, kind in Threshold.__annotations__.items()))
+            for each in group['thresholds']
         ),
-        drift=DriftReference(**drift, num_ids=_checked(group['drift']['num_ids'], int)),
+        drift=DriftReference(**drift, num_ids=num_ids),
     )
 
 
@@ -150,10 +159,16 @@ def _checked(value: object, kind: type) -> object:
     return value
 
 
+def _count(value: object) -> int:
+    if _checked(value, int) < 1:
+        raise ValueError(f'{value} where a number of at least 1 was expected')
+    return value
+
+
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
         raise ValueError(f'{value!r} where a number was expected'[:80])
-    return value
+    return float(value)
 
 
 def _numbers(values: object) -> np.ndarray:

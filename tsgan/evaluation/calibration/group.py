@@ -1,5 +1,6 @@
 """What scores mean between queries and gallery images of one kind each."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,8 +50,7 @@ class Group:
     @property
     def name(self) -> str:
         """Such as 'IR -> RGB', 'IR camera 3 -> RGB camera 1'."""
-        sides = (self.query_modality, self.query_camera), (self.gallery_modality, self.gallery_camera)
-        return ' -> '.join(modality.upper() + (f' camera {cam}' if cam >= 0 else '') for modality, cam in sides)
+        return name_of(self.query_modality, self.gallery_modality, self.query_camera, self.gallery_camera)
 
     @classmethod
     def fit(
@@ -98,8 +98,8 @@ class Group:
             scores=knots,
             same_below=same_below,
             different_below=different_below,
-            candidate_scores={
-                level: candidate_score(same, people, level)
+            candidate_scores={  # a little lower: a search may round the same product otherwise
+                level: candidate_score(same, people, level) - ROUNDING
                 for level in levels
                 if pairs.num_ids >= identities_needed(level)
             },
@@ -142,8 +142,6 @@ class Group:
         Raises:
             ValueError: When there are too few identities for the level; says how many it takes.
         """
-        if not 0 < level < 1:
-            raise ValueError(f'level is a probability, between 0 and 1, not {level}.')
         if (needed := identities_needed(level)) > self.num_ids:
             raise ValueError(
                 f'a set that holds the person with probability {level:.4g} needs {needed:,} identities, '
@@ -189,7 +187,8 @@ class Group:
     def unseen(self, score: float) -> float:
         """Mean ratio of a person of whom it is known only that all images score below.
 
-        It is P(below | one person) / P(below | two people), from the lowest ratio there is to 1.
+        It is P(below | one person) / P(below | two people), as if one person more had scored below than was seen, from
+        the lowest ratio there is to 1.
         """
         same = np.interp(score, self.scores, self.same_below)
         different = np.interp(score, self.scores, self.different_below)
@@ -201,8 +200,8 @@ class Group:
     def check(self, scores: Sequence[np.ndarray], num_persons: int | None = None) -> Drift:
         """Whether queries score as in the calibration: a two-sample test, whose units are queries and gallery's people.
 
-        Where nothing has changed, it warns once in a hundred times. It sees the scores of different people, since it is
-        not known who is who: of a change that leaves these alone it knows nothing.
+        Where nothing has changed, it warns about once in a hundred times. It sees the scores of different people, since
+        it is not known who is who: of a change that leaves these alone it knows nothing.
 
         Args:
             scores (Sequence[np.ndarray]): For each query, each of another person, the scores of images of the gallery:
@@ -230,9 +229,15 @@ class Group:
         return Drift(statistic, p_value, len(scores), drifted, sentence)
 
 
+def name_of(query_modality: str, gallery_modality: str, query_camera: int, gallery_camera: int) -> str:
+    """As :attr:`Group.name`; a camera of -1 is not named."""
+    sides = (query_modality, query_camera), (gallery_modality, gallery_camera)
+    return ' -> '.join(modality.upper() + (f' camera {cam}' if cam >= 0 else '') for modality, cam in sides)
+
+
 def searches_needed(rate: float) -> int:
     """Identities, from which on a rate of false alarms can be promised: 1 / (M + 1) must be at most the rate."""
-    return identities_needed(1 - rate)
+    return math.ceil(1 / rate - 1 - 1e-9)
 
 
 def sizes_up_to(pool: int) -> list[int]:

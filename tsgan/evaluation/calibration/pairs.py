@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_SAME = 256  # pairs of one identity; of more, so many are drawn
-MOST_DIFFERENT = 1_000_000  # pairs of two identities, in all rounds together
+MOST_DIFFERENT = (
+    1_000_000  # pairs of two identities, in all rounds together; the first round is whole, though it has more
+)
 MOST_PEOPLE = 3000  # of a round
 MOST_ROUNDS = 16
 
@@ -70,7 +72,7 @@ def make_pairs(
         if len(row) > MOST_SAME:
             chosen = draws.choice(len(row), MOST_SAME, replace=False)
             row, column = row[chosen], column[chosen]
-        same.append(np.einsum('kd,kd->k', images.feats[rows[row]], images.feats[columns[column]]))
+        same.append(np.einsum('kd,kd->k', *(images.feats[at].astype(float) for at in (rows[row], columns[column]))))
         people.append(np.full(len(row), len(taking_part)))
         taking_part.append(person)
     if not same:
@@ -84,9 +86,10 @@ def make_pairs(
     different = np.empty((num_rounds, count, count), np.float32)
     for number, scores in enumerate(different):
         query, member = ([rows[number % len(rows)] for rows in side] for side in sides)
-        np.matmul(images.feats[query], images.feats[member].T, out=scores)
+        # In float64, and rounded: products in float32 hang on how many threads share them
+        scores[:] = images.feats[query].astype(float) @ images.feats[member].astype(float).T
         np.fill_diagonal(scores, -np.inf)
-    return Pairs(np.concatenate(same), np.concatenate(people), different)
+    return Pairs(np.concatenate(same).astype(np.float32), np.concatenate(people), different)
 
 
 def _by_person(people: np.ndarray, chosen: np.ndarray) -> dict[int, np.ndarray]:

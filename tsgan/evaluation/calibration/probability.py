@@ -79,6 +79,7 @@ def fit_curve(
     )
     slope = max(0.0, float(logistic.coef_[0, 0]) / spread)  # as for the other curve: a higher score never tells less
     intercept = float(logistic.intercept_[0]) - slope * centre if slope else 0.0
+    slope, intercept = (float(f'{number:.12g}') for number in (slope, intercept))  # the last digits hang on threads
     return Platt(slope, intercept, 1 / (num_ids + 2), (num_different + 1) / (num_different + 2))
 
 
@@ -91,9 +92,13 @@ def person_probabilities(
 ) -> tuple[np.ndarray, float]:
     """Who the query shows, of the people in a gallery, or nobody of them: Bayes' rule, if all ratios told alike.
 
-    P(i) = (e/n) r_i / ((1 - e) + sum_j (e/n) r_j), P(nobody) = (1 - e) / the same, where r_i is the ratio of the best
-    row of person i. A row of which nobody knows whom it shows counts as one person in P(nobody), but it does not
-    compete with others of its kind, which may show the same: its odds are (e/n) r_i to the rest without these.
+    P(i) = (e/n) r_i / ((1 - e) + sum_j (e/n) r_j), P(nobody) = (1 - e) / the same, where r_i is the mean ratio of the
+    rows of person i: the likelihood ratio if any one row, each alike, scores as one person's does, and the others as
+    anybody's. A ratio of a row has mean 1 among strangers, and so has the mean of many rows, however much alike they
+    are: so to strangers P(nobody) is 1 - e or more on average. The best of many rows, or the product, promises no such
+    thing. Where several rows of the person score as one person's, the mean says too little. A row of which nobody knows
+    whom it shows counts as one person in P(nobody), but it does not compete with others of its kind, which may show the
+    same: its odds are (e/n) r_i to the rest without these.
 
     Args:
         ratios (np.ndarray): Likelihood ratios of the rows that were seen, (K,), above 0, as of :meth:`Group.ratio`.
@@ -117,18 +122,19 @@ def person_probabilities(
         raise ValueError(f'enrolled is a probability, from 0 to 1, not {enrolled}.')
     if not (np.isfinite(unseen) and unseen >= 0):
         raise ValueError(f'unseen is a mean ratio, at least 0, not {unseen}.')
-    best: dict[object, float] = {}
+    of_person: dict[object, list[float]] = {}
     for person, ratio in zip(persons, ratios.tolist(), strict=True):
         if person is not None:
-            best[person] = max(ratio, best.get(person, 0.0))
+            of_person.setdefault(person, []).append(ratio)
+    means = {person: sum(each) / len(each) for person, each in of_person.items()}
     unknown = np.array([person is None for person in persons], bool)
-    seen = len(best) + int(unknown.sum())
+    seen = len(means) + int(unknown.sum())
     if num_persons < max(1, seen):
         raise ValueError(f'num_persons is {num_persons}, and the rows show {seen}: expected as many at least.')
     prior = enrolled / num_persons
-    rest = (1 - enrolled) + prior * (sum(best.values()) + (num_persons - seen) * unseen)
+    rest = (1 - enrolled) + prior * (sum(means.values()) + (num_persons - seen) * unseen)
     whole = rest + prior * ratios[unknown].sum()
-    odds = prior * np.array([best.get(person, ratio) for person, ratio in zip(persons, ratios, strict=True)])
+    odds = prior * np.array([means.get(person, ratio) for person, ratio in zip(persons, ratios, strict=True)])
     if whole == 0:
         raise ValueError('enrolled is 1, no row was given, and unseen is 0: nobody is left.')
     return np.where(unknown, odds / (rest + odds), odds / whole), (1 - enrolled) / whole

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .calibration import Calibration
-from .conformal import coverage_range, identities_needed
+from .conformal import coverage_range
 from .group import Group
 
 MUCH = 0.5  # of the spread of scores
@@ -54,10 +54,10 @@ def _group_text(group: Group) -> list[str]:
         head = ['candidate set', 'score', 'holds the person in, % (19 of 20 calibrations)']
         parts.append(_markdown(head, rows))
     else:
-        parts.append(f'no candidate set: one of 80 % needs {identities_needed(0.8)} identities')
+        parts.append(f'no candidate set: those that were asked for need more than {group.num_ids:,} identities')
     rates = sorted({known.false_alarm_rate for known in group.thresholds})
     if not rates:
-        parts.append('no threshold: a false-alarm rate of 10 % needs 9 identities')
+        parts.append(f'no threshold: those that were asked for need more than {group.drift.num_ids:,} identities')
         return parts
     rows = []
     for size in sorted({known.gallery_size for known in group.thresholds}):

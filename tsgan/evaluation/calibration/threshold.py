@@ -47,14 +47,15 @@ class FalseAlarms:
         self.num_rounds, self.num_ids, _ = different.shape
         self.pool = self.num_ids - 1
         flat = different[:, ~np.eye(self.num_ids, dtype=bool)].ravel()  # row by row, (R * M * n,)
-        order = np.argsort(-flat, kind='stable')
+        order = np.argsort(-flat)  # of equal scores any order will do
         self.scores = flat[order]
         self._ascending = self.scores[::-1].copy()
         self.query = order // self.pool  # (R * M * n,), 0 ... R * M - 1
         member = order % self.pool
         self.member = member + (member >= self.query % self.num_ids)  # 0 ... M - 1: the diagonal was left out
         self.rank = np.empty_like(order)  # of each score among those of its query, from 0
-        by_query = np.argsort(self.query.astype(np.uint16), kind='stable')  # numbers of 16 bits sort fastest
+        numbers = self.query.astype(np.min_scalar_type(self.num_rounds * self.num_ids))  # those of 16 bits sort fastest
+        by_query = np.argsort(numbers, kind='stable')
         self.rank[by_query] = np.tile(np.arange(self.pool), len(order) // self.pool)
 
     def thresholds(self, false_alarm_rates: Sequence[float], gallery_size: int) -> list[Threshold]:
