@@ -74,7 +74,8 @@ def mean_gallery_affinity(case: Case) -> dict[str, ScoredSetting]:
 @convention(
     'mean gallery affinity, k1 and k2 a setting',
     source=f'{SAAI}engine/__init__.py: {", ".join(f"{k1}/{k2} {name}" for name, (k1, k2) in SAAI_SETTINGS.items())}',
-    sentence='The affinity of gallery neighbours is added to the cosine (a re-ranking), with k1 and k2 chosen for each setting.',
+    sentence='The affinity of gallery neighbours is added to the cosine (a re-ranking), with k1 and k2 chosen for each '
+    'setting.',
     lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol | RegDBProtocol) else 'SYSU-MM01 or RegDB',
 )
 def mean_gallery_affinity_chosen(case: Case) -> dict[str, ScoredSetting]:
