@@ -130,8 +130,8 @@ def legend(nobody: dict) -> list[str]:
     level, enrolled = (f'{100 * nobody[name]:.4g} %' for name in ('level', 'enrolled'))
     return [
         f'*: a candidate. If the person is in the gallery (enrolled), an image is among the candidates with {level}.',
-        f'probability: where {enrolled} of searches are for somebody in the gallery; images without an identity are of a '
-        'person each.',
+        f'probability: where {enrolled} of searches are for somebody in the gallery; images without an identity are '
+        'of a person each.',
     ]
 
 
