@@ -460,6 +460,21 @@ def test_what_a_search_gives_is_no_name_for_a_field_of_ones_own():
             small().update('k1', {name: 1})
 
 
+def test_a_field_of_such_a_name_in_an_old_gallery_does_not_come_with_hits_and_can_be_taken_away(tmp_path, monkeypatch):
+    gallery, query = Gallery('model', 'f' * 64, DIM), unit(1)[0]
+    monkeypatch.setattr('tsgan.search.metadata.GIVEN', ('score',))
+    gallery.add(unit(1), [{'modality': 'rgb', 'probability': 'high', 'nobody': True, 'shop': 3}], keys=['a'])
+    gallery.save(tmp_path / 'old.gallery')
+    monkeypatch.undo()
+    gallery = Gallery.load(tmp_path / 'old.gallery')
+    (hit,) = gallery.search(query, where={'probability': 'high'})
+    assert hit['shop'] == 3 and not {'probability', 'nobody'} & set(hit) and gallery.row('a')['probability'] == 'high'
+    hit, nobody = gallery.search(query, calibration=Calibration(), queries={'modality': 'ir'})
+    assert 0 < hit['probability'] < 1 and nobody['nobody']
+    gallery.update('a', {'probability': None})
+    assert 'probability' not in gallery.row('a')
+
+
 def test_no_torch_and_no_scikit_learn_is_imported():
     program = """
 import sys

@@ -30,7 +30,7 @@ from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
 from tsgan.search import Rows, exact_of, make_engine, switched
 from tsgan.search.files import LIST, is_in, new_name, read_list, write_list, writing
-from tsgan.search.metadata import columns_of, read_metadata, values_of
+from tsgan.search.metadata import GIVEN, columns_of, read_metadata, values_of
 from tsgan.search.rows import COLUMNS, TEXTS, People, seconds
 
 GONE = (-1, -1)  # size and time of a file that is not there any more
@@ -503,7 +503,10 @@ class Gallery:
     def _told(self, row: dict, score: float | None = None) -> dict:
         told = {name: row[name] for name in ('path', 'identity', 'camera', 'modality')}
         told['path'] = self._shown(told['path'])
-        return {**told, **({} if score is None else {'score': score}), 'key': row['key'], **row['own']}
+        if score is None:
+            return {**told, 'key': row['key'], **row['own']}
+        own = {name: value for name, value in row['own'].items() if name not in GIVEN}  # an old gallery may have such
+        return {**told, 'score': score, 'key': row['key'], **own}
 
     def _id(self, key: str) -> int:
         number = self._rows.id_of(str(key))
