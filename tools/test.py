@@ -1,4 +1,9 @@
-"""Test a checkpoint: ``python tools/test.py CONFIG CKPT [--rerank]``; prints the protocol's table, writes its JSON."""
+"""Test a checkpoint: ``python tools/test.py CONFIG CKPT [--rerank]``; prints the protocol's table, writes its JSON.
+
+``--out FEATURES.npz`` writes the features that were compared. Beside them, row by row of the same images, come
+``FEATURES_mirrored.npz``, of each image with left and right exchanged, and ``FEATURES_<branch>.npz`` of whatever
+branches the network has: with a BN neck, ``before_neck`` and ``after_neck``.
+"""
 
 import argparse
 from pathlib import Path
@@ -17,7 +22,10 @@ def parse_args() -> argparse.Namespace:
         '--json', type=out_file, metavar='FILE', help='where results go; default: results.json in the work dir'
     )
     parser.add_argument(
-        '--out', type=out_file, metavar='FEATURES.npz', help='also write the features of all test images'
+        '--out',
+        type=out_file,
+        metavar='FEATURES.npz',
+        help='also write the features of all test images; those of mirror images and of branches go beside it',
     )
     add_run_arguments(parser)
     return parser.parse_args()

@@ -16,6 +16,7 @@ class ReIDOutput(NamedTuple):
     vector: Tensor  # (N, C)  V: pooled final map; the triplet loss sees this
     feature: Tensor  # (N, C)  what is compared at test: V, or V after the BN neck where there is one
     logits: Tensor  # (N, num_classes)  F
+    branches: dict[str, Tensor]  # (N, C_i) each  features at other places of the network, by name; may be empty
 
 
 class Translation(NamedTuple):

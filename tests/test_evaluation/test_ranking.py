@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from slow_references import slow_scores
@@ -121,3 +123,41 @@ def test_shapes_that_do_not_fit_are_refused():
         score_queries(np.zeros((2, 3)), np.array([1, 2]), np.array([1, 2]))
     with pytest.raises(ValueError, match='shape'):
         score_queries(np.zeros((1, 2)), np.array([1]), np.array([1, 2]), exclude=np.zeros((2, 2), bool))
+
+
+def test_ties_worked_by_hand():
+    dist, pids = np.array([[2.0, 1, 1, 1, 2]]), np.array([7, 8, 7, 9, 6])
+    # by index: 8 7 9 | 7 6; best: 7 8 9 | 7 6; worst: 8 9 7 | 6 7
+    expected = {
+        'index': (1, (1 / 2 + 2 / 4) / 2, 2 / 4),
+        'best': (0, (1 + 2 / 4) / 2, 2 / 4),
+        'worst': (2, (1 / 3 + 2 / 5) / 2, 2 / 5),
+    }
+    for ties, (first, ap, inp) in expected.items():
+        for dedupe in (False, True):  # nobody else is there twice
+            scores = score_queries(dist, np.array([7]), pids, dedupe=dedupe, ties=ties)
+            assert scores.first_match.tolist() == [first], ties
+            assert (scores.ap.tolist(), scores.inp.tolist()) == ([pytest.approx(ap)], [pytest.approx(inp)]), ties
+
+
+@pytest.mark.parametrize('dedupe', [False, True])
+def test_ties_by_best_and_worst_are_the_extremes_of_all_orders(dedupe):
+    draws = np.random.default_rng(5)
+    gallery_pids, query_pids = np.array([1, 2, 1, 3, 2, 1]), np.arange(1, 4)
+    dist = draws.integers(-1, 2, size=(3, 6)).astype(float)
+    exclude = draws.random((3, 6)) < 0.2
+    every = []
+    for order in map(list, permutations(range(6))):
+        scores = slow_scores(dist[:, order], query_pids, gallery_pids[order], exclude[:, order], dedupe)
+        every.append(np.array(list(scores)))
+    every = np.stack(every)  # (orders, 4, Q)
+    for ties, first, extreme in (('best', np.min, np.max), ('worst', np.max, np.min)):
+        scores = score_queries(dist, query_pids, gallery_pids, exclude, dedupe, ties)
+        np.testing.assert_array_equal(scores.first_match, first(every[:, 1], axis=0))
+        np.testing.assert_allclose(scores.ap, extreme(every[:, 2], axis=0))
+        np.testing.assert_allclose(scores.inp, extreme(every[:, 3], axis=0))
+
+
+def test_an_unknown_order_of_ties_is_refused():
+    with pytest.raises(ValueError, match="ties is one of index, best, worst, not 'lucky'"):
+        score_queries(np.ones((1, 1)), np.ones(1), np.ones(1), ties='lucky')

@@ -144,6 +144,13 @@ def test_a_gpu_gives_the_same_as_the_cpu():
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize('num_candidates', [0, 31])
+def test_neighbours_are_some_of_the_images(num_candidates):
+    distances = FeatureDistances(np.random.default_rng(0).normal(size=(30, 4)), 'cpu')
+    with pytest.raises(ValueError, match=f'num_candidates is one of 1 to 30, .* not {num_candidates}'):
+        KReciprocalReranker(distances, 10, num_candidates=num_candidates)
+
+
 def test_bad_input_is_refused():
     feats = clustered(30, seed=0)
     with pytest.raises(ValueError, match='finite'):

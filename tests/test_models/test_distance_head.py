@@ -22,7 +22,7 @@ def with_centres(module, scale=1.0):
 @pytest.mark.parametrize('tau', [1.0, 0.25])
 def test_logits_are_minus_tau_times_the_squared_distances_in_loops(dtype, tau):
     module, vectors = with_centres(head(tau=tau)), torch.randn(7, 3).to(dtype)
-    _, logits = module(vectors)
+    _, logits, _ = module(vectors)
     assert logits.dtype == torch.float32
     for row, vector in zip(logits.tolist(), vectors.tolist(), strict=True):
         for found, centre in zip(row, module.classifier.centres.tolist(), strict=True):
@@ -50,7 +50,7 @@ def test_the_predicted_class_is_the_nearest_centre(tau):
 def test_gradients_of_centres_and_vectors_are_those_worked_by_hand():
     tau, labels = 0.5, torch.tensor([0, 3, 3, 1])
     module, vectors = with_centres(head(tau=tau)), torch.randn(4, 3, requires_grad=True)
-    _, logits = module(vectors)
+    _, logits, _ = module(vectors)
     cross_entropy(logits, labels).backward()
     error = (logits.softmax(1) - one_hot(labels, 5)).detach() / 4  # (N, K): dL / ds
     towards = (vectors[:, None] - module.classifier.centres).detach()  # (N, K, C): ds / dc = 2 tau (f - c)
@@ -69,9 +69,9 @@ def test_a_vector_on_its_centre_has_finite_gradients():
 
 def test_the_feature_compared_at_test_is_what_the_centres_are_compared_with():
     vectors = torch.randn(8, 3)
-    feature, _ = head()(vectors)
+    feature, *_ = head()(vectors)
     assert feature is vectors
-    feature, logits = with_centres(module := head(bn_neck=True))(vectors)
+    feature, logits, _ = with_centres(module := head(bn_neck=True))(vectors)
     assert torch.allclose(feature, (vectors - vectors.mean(0)) / vectors.std(0, correction=0), atol=1e-4)
     assert torch.allclose(logits, -((feature[:, None] - module.classifier.centres) ** 2).sum(2), rtol=1e-4)
     assert head(bn_neck=True, neck_feat='before')(vectors)[0] is vectors

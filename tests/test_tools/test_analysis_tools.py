@@ -201,3 +201,37 @@ def test_compare_prints_and_writes_the_difference(tool):
         assert 0 < row['low'] < row['difference'] < row['high']
     said = tool('compare', 'A.npz', 'nowhere.npz', '--protocol', 'regdb', fails=True)
     assert 'nowhere.npz' in said
+
+
+def test_an_audit_has_the_protocols_own_first_and_every_file_that_is_given(tool, folder):
+    options = ['--protocol', 'sysu-mm01', '--perm', 'perm.mat', '--trials', '2', '--shots', '1']
+    given = ['--mirror', 'B.npz', '--branches', 'A.npz', 'B.npz', '--plot', 'out/ledger.svg']
+    out = tool('audit', 'A.npz', *options, *given, anew=True)
+    keys = ['convention', 'setting', 'R1', 'mAP', 'mINP', 'source', 'sentence']
+    assert all(list(row) == keys for row in out)
+    own = tool('eval_features', 'A.npz', *options)
+    for row, (setting, values) in zip(out, own.items(), strict=False):
+        assert (row['convention'], row['setting']) == ("the protocol's own", setting)
+        assert {metric: row[metric] for metric in ('R1', 'mAP', 'mINP')} == pytest.approx(
+            {metric: values[metric] for metric in ('R1', 'mAP', 'mINP')}
+        )
+    better = {row['convention'] for row in out if row['setting'] == 'all_single' and row['R1'] > out[0]['R1']}
+    assert {'mirror images averaged', 'sum of branches'} <= better
+    assert (folder / 'out/ledger.svg').read_text().startswith('<?xml')
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_an_audit_names_settings_as_the_other_tools_do(tool):
+    for protocol, only in (('regdb', 'CMC by identity'), ('llcm', 'whole gallery, nothing hidden')):
+        out = tool('audit', f'{"RegDB" if protocol == "regdb" else "LLCM"}.npz', '--protocol', protocol)
+        assert {row['setting'] for row in out} == {protocol}
+        assert only in {row['convention'] for row in out}
+
+
+def test_an_audit_refuses_what_cannot_be_meant(tool, folder):
+    spoilt(folder, gallery_pids=lambda pids: pids[::-1])
+    options = ['--protocol', 'sysu-mm01', '--gallery-sampling', 'agw']
+    said = tool('audit', 'A.npz', *options, '--mirror', 'spoilt.npz', fails=True)
+    assert 'in pids the features file has 1 for row 0 of the RGB images and the mirror file has 25' in said
+    assert 'expected a name that ends with' in tool('audit', 'A.npz', *options, '--plot', 'ledger.txt', fails=True)
+    assert 'unrecognized arguments: --rerank' in tool('audit', 'A.npz', *options, '--rerank', fails=True)

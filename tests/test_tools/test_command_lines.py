@@ -172,7 +172,7 @@ def test_whatever_opens_a_checkpoint_can_be_told_to_trust_it_as_the_refusal_says
     if script.name == 'dist_run.py' or script.is_relative_to(REPO / 'benchmarks'):
         return
     actions = parser_of(script, monkeypatch)._actions
-    opens = {'checkpoint', 'weights', 'imagenet', 'resume'} & {action.dest for action in actions}
+    opens = {'checkpoint', 'checkpoints', 'weights', 'imagenet', 'resume'} & {action.dest for action in actions}
     assert ('--trust-checkpoint' in [name for action in actions for name in action.option_strings]) == bool(opens)
 
 

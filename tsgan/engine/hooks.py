@@ -127,6 +127,17 @@ class IdentityCountHook(Hook):
 
 
 @HOOKS.register_module()
+class AllFeaturesHook(Hook):
+    """Has a test make the features of mirror images and of the network's branches, too: for a file of features."""
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        unwrapped(runner.model).all_features = True
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        unwrapped(runner.model).all_features = False
+
+
+@HOOKS.register_module()
 class FitMetricHook(Hook):
     """Has a :class:`~tsgan.models.rivals.HandcraftedReID` fit its metric after an epoch, before the checkpoint is made.
 

@@ -52,11 +52,13 @@ def compare(
     draws = np.random.default_rng(seed)
     result = {}
     for name in scored_a:
-        sums, counts = zip(*(_by_identity(a.pids, scored[name]) for scored in (scored_a, scored_b)), strict=True)
+        sums, counts = zip(*(by_identity(a.pids, scored[name]) for scored in (scored_a, scored_b)), strict=True)
         num_ids = len(counts[0][0])
         weights = draw_identities(draws, num_ids, num_resamples)  # (R, I)
-        means = np.stack([_means(np.ones((1, num_ids)), s, c)[0] for s, c in zip(sums, counts, strict=True)])  # (2, 6)
-        resampled = np.stack([_means(weights, s, c) for s, c in zip(sums, counts, strict=True)])  # (2, R, 6)
+        means = np.stack(
+            [identity_means(np.ones((1, num_ids)), s, c)[0] for s, c in zip(sums, counts, strict=True)]
+        )  # (2, 6)
+        resampled = np.stack([identity_means(weights, s, c) for s, c in zip(sums, counts, strict=True)])  # (2, R, 6)
         low, high = interval(resampled[1] - resampled[0], confidence)  # (6,) each
         columns = {'a': means[0], 'b': means[1], 'difference': means[1] - means[0], 'low': low, 'high': high}
         result[name] = {
@@ -79,7 +81,7 @@ def comparison_table(result: dict[str, dict[str, dict[str, float]]], confidence:
     return '\n'.join(lines)
 
 
-def _by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+def by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
     """Sums of the measures over the valid queries of each identity, (I, 6) a trial, and how many they are, (I,)."""
     trials = list(zip(scored.setting.trials, scored.scores, strict=True))
     people = np.unique(np.concatenate([pids[trial.query[scores.valid]] for trial, scores in trials]))  # (I,)
@@ -92,7 +94,7 @@ def _by_identity(pids: np.ndarray, scored: ScoredSetting) -> tuple[Sequence[np.n
     return sums, counts
 
 
-def _means(weights: np.ndarray, sums: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> np.ndarray:
+def identity_means(weights: np.ndarray, sums: Sequence[np.ndarray], counts: Sequence[np.ndarray]) -> np.ndarray:
     """Means over queries, then over trials, in percent, with each identity taken as often as its weight, (R, 6)."""
     trials = [(weights @ s) / np.maximum(weights @ c, 1)[:, None] for s, c in zip(sums, counts, strict=True)]
     return 100 * np.mean(trials, axis=0)

@@ -96,12 +96,17 @@ def score_settings(
     if rerank:
         reranked = score_reranked(features, feats, settings, device, memory_mb)
         scored |= {f'{name}_rerank': setting for name, setting in reranked.items()}
+    check_answered(scored)
+    return scored
+
+
+def check_answered(scored: dict[str, ScoredSetting]) -> None:
+    """Raises ValueError for a setting with a trial in which no query has a match."""
     for name, setting in scored.items():
         if not all(trial.valid.any() for trial in setting.scores):
             raise ValueError(
                 f"Setting '{name}' is empty: no query has an image of its identity in the gallery it may see."
             )
-    return scored
 
 
 def comparable(table: FeatureTable, normalize: bool = True) -> np.ndarray:
@@ -239,7 +244,7 @@ def score_blocks(
 
 
 def summarize_trials(scored: ScoredSetting) -> dict:
-    """A setting's row of what `evaluate` returns. Raises ValueError where a trial has no query with a match."""
+    """A setting's row of what `evaluate` returns."""
     trials = [summarize(trial) for trial in scored.scores]
     values = {key: np.array([trial[key] for trial in trials]) for key in METRIC_NAMES}  # (T,) each
     return {

@@ -1,15 +1,17 @@
-"""The metric that MMEngine's test loop calls; all it does is collect features and hand them to `evaluate`."""
+"""The metric that MMEngine's test loop calls; all it does is collect features and have them evaluated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from torch import Tensor
 
 from tsgan.registry import METRICS, TASK_UTILS
 
-from .evaluate import evaluate
+from .evaluate import ScoredSetting, score_settings, summarize_trials
 from .features import FeatureTable, save_features
 from .protocols import CrossModalityProtocol, LLCMProtocol, RegDBProtocol, SingleModalityProtocol, SYSUMM01Protocol
 from .ranking import METRIC_NAMES
@@ -21,22 +23,25 @@ for protocol_class in (SYSUMM01Protocol, RegDBProtocol, LLCMProtocol, SingleModa
 
 @dataclass(frozen=True, eq=False)
 class LastEvaluation:
-    """What the last evaluation saw and found, for hooks that draw it.
+    """What the last evaluation saw and found, for whoever draws it or looks closer.
 
     Attributes:
         features (FeatureTable): All test images, N rows, with their files.
-        results (dict[str, dict]): What `evaluate` returned.
+        results (dict[str, dict]): What `evaluate` returns of them.
+        scored (dict[str, ScoredSetting]): What each query was given, of which these are the means.
     """
 
     features: FeatureTable
     results: dict[str, dict]
+    scored: dict[str, ScoredSetting]
 
 
 @METRICS.register_module()
 class ReIDMetric(BaseMetric):
     """Measures identity search in all settings of a protocol, from features extracted once.
 
-    Each data sample holds `feature` (D,), `pid`, `camid`, `modality` ('rgb' or 'ir'), `frame` and `img_path`.
+    Each data sample holds `feature` (D,), `pid`, `camid`, `modality` ('rgb' or 'ir'), `frame` and `img_path`, and may
+    hold `other_features`, (D_i,) by name, which are written only.
     Logged are `{setting}/{R1|R5|R10|R20|mAP|mINP}` in percent, with re-ranking `{setting}_rerank/...` too: pick a
     checkpoint by `save_best='val_single/mAP'`.
 
@@ -47,7 +52,8 @@ class ReIDMetric(BaseMetric):
         device (str, optional): Where re-ranking computes distances. Defaults to None: the GPU where torch sees one.
         memory_mb (int): Budget for blocks of distances in MiB. Defaults to 1024.
         json_file (str, optional): Where to write the results, with all that they must be published with.
-        features_file (str, optional): Where to write the features as NPZ (see `save_features`).
+        features_file (str, optional): Where to write the features as NPZ (see `save_features`); other features of the
+            same images go beside it, `FEATURES_<name>.npz`.
         training_identities (str, optional): Which identities trained the model and how its checkpoint was chosen, in
             words, for the JSON: 'train+val (395), last checkpoint'.
         tested (dict, optional): What else the JSON says of the model: `tools/test.py` puts config, checkpoint and its
@@ -85,9 +91,11 @@ class ReIDMetric(BaseMetric):
     def process(self, data_batch: object, data_samples: Sequence[dict]) -> None:
         """Keeps the feature and the labels of each sample."""
         for sample in data_samples:
+            others = sample.get('other_features', {}) if self.features_file else {}
             self.results.append(
                 dict(
-                    feature=sample['feature'].detach().float().cpu().numpy(),  # (D,)
+                    feature=as_array(sample['feature']),  # (D,)
+                    other_features={name: as_array(vector) for name, vector in others.items()},
                     **{key: sample[key] for key in ('pid', 'camid', 'modality', 'frame', 'img_path')},
                 )
             )
@@ -103,9 +111,10 @@ class ReIDMetric(BaseMetric):
             paths=[result['img_path'] for result in results],
         )
         if self.features_file:
-            save_features(self.features_file, features, (self.dataset_meta or {}).get('data_root'))
-        settings = evaluate(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
-        self.last = LastEvaluation(features, settings)
+            self.write_features(features, results)
+        scored = score_settings(features, self.protocol, self.rerank, self.normalize, self.device, self.memory_mb)
+        settings = {name: summarize_trials(setting) for name, setting in scored.items()}
+        self.last = LastEvaluation(features, settings, scored)
         print_log(f'{self.protocol.describe()}\n{results_table(settings)}', logger='current')
         if self.json_file:
             about = dict(
@@ -117,3 +126,15 @@ class ReIDMetric(BaseMetric):
             )
             write_results(self.json_file, settings, **about)
         return {f'{name}/{key}': row[key] for name, row in settings.items() for key in METRIC_NAMES}
+
+    def write_features(self, features: FeatureTable, results: list[dict]) -> None:
+        """Writes the features that are compared, and the others of the same images, row by row, beside them."""
+        root, file = (self.dataset_meta or {}).get('data_root'), Path(self.features_file)
+        save_features(self.features_file, features, root)
+        for name in results[0]['other_features']:
+            feats = np.stack([result['other_features'][name] for result in results])  # (N, D_i)
+            save_features(file.with_name(f'{file.stem}_{name}{file.suffix}'), replace(features, feats=feats), root)
+
+
+def as_array(vector: Tensor) -> np.ndarray:
+    return vector.detach().float().cpu().numpy()

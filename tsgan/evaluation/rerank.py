@@ -215,6 +215,8 @@ class KReciprocalReranker:
             )
         if not (k1 >= 1 and 1 <= k2 <= k1 + 1 and 0 <= lambda_value <= 1):
             raise ValueError(f'Need k1 >= 1, 1 <= k2 <= k1 + 1, 0 <= lambda <= 1: got {k1}, {k2}, {lambda_value}.')
+        if num_candidates is not None and not 0 < num_candidates <= count:
+            raise ValueError(f'num_candidates is one of 1 to {count}, the number of images, not {num_candidates}.')
         self.budget = int(memory_mb * MIB)
         if self.budget < ROW_BYTES * count:
             raise ValueError(
@@ -222,7 +224,7 @@ class KReciprocalReranker:
                 f'{-(-ROW_BYTES * count // MIB)}.'
             )
         self.distances, self.num_queries, self.lambda_value = distances, num_queries, lambda_value
-        self.num_candidates = num_candidates or count
+        self.num_candidates = count if num_candidates is None else num_candidates
         half_k = int(np.around(k1 / 2))  # half to even, as in the published code
         self.row_max, nearest = self._nearest([k2, half_k + 1, k1 + 1])  # (N,), (N, k1 + 1)
 

@@ -15,6 +15,7 @@ from .options import (
 from .publish import publish
 from .rows import CONFIGS, RERANKED, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
+from .selection import audit_checkpoints, checkpoints_table
 from .splits import average_splits
 from .steps import Steps
 from .tables import (
@@ -40,9 +41,11 @@ __all__ = [
     'TABLES',
     'add_cfg_options',
     'add_run_arguments',
+    'audit_checkpoints',
     'average_splits',
     'build_runner',
     'check_data',
+    'checkpoints_table',
     'continue_from',
     'default_work_dir',
     'describe_tested',

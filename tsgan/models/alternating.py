@@ -30,6 +30,7 @@ class AlternatingModel(BaseModel):
         self.phases = tuple(self.PHASES)
         self.inactive_terms: frozenset[str] = frozenset()  # 'phase/term' whose time has not come
         self.measure_gradients = False
+        self.all_features = False  # whether a test gets those of mirror images and of branches, too
         self.gradient_norms: dict[str, Tensor] = {}  # the last measured ones, 'phase/grad_term'
 
     def check_batch(self, data_samples: list[DataSample]) -> None:

@@ -37,27 +37,38 @@ def affinity_blocks(
     gallery = gallery[different]  # (U, D)
     k1, k2 = min(k1, len(column)), min(k2, len(column))
     step = int(np.clip(memory_mb * MIB // (32 * len(column)), 1, MAX_ROWS))
-    parts, nearest = [], []
+    profiles, neighbours = [], []
     for start in range(0, len(different), step):
         cosines = (gallery[start : start + step] @ gallery.T)[:, column]  # (B, Ng)
-        parts.append(_largest(cosines, k1))
-        nearest.append(np.argsort(-cosines, axis=1, kind='stable')[:, :k2])  # (B, k2)
-    profiles = sparse.vstack(parts, format='csr')  # (U, Ng)
-    neighbours = np.concatenate(nearest)  # (U, k2)
-    data = np.full(neighbours.size, np.float32(1 / k2))
-    mean = sparse.csr_array(
-        (data, column[neighbours].ravel(), np.arange(0, neighbours.size + 1, k2)), shape=(len(different),) * 2
-    )
-    profiles = _unit_rows((mean @ profiles).tocsr())[column].T.tocsc()  # (Ng, Ng), a column a gallery image
+        profiles.append(_largest(cosines, k1))
+        neighbours.append(column[_nearest(cosines, k2)])  # (B, k2)
+    neighbours = np.concatenate(neighbours)  # (U, k2)
+    weights = np.full(neighbours.size, np.float32(1 / k2))
+    begin = np.arange(0, neighbours.size + 1, k2)
+    mean = sparse.csr_array((weights, neighbours.ravel(), begin), shape=(len(different),) * 2)
+    profiles = _unit_rows((mean @ sparse.vstack(profiles, format='csr')).tocsr())  # (U, Ng)
+    profiles = profiles[column].T.tocsr()  # (Ng, Ng), a column a gallery image
     for start in range(0, len(query), step):
         cosines = (query[start : start + step] @ gallery.T)[:, column]  # (B, Ng)
         yield start, -(_unit_rows(_largest(cosines, k1)) @ profiles).toarray() - cosines
 
 
+def _among_largest(cosines: np.ndarray, k: int) -> np.ndarray:
+    """True for the k largest of each row, and those equal to the least of them, (B, Ng)."""
+    return cosines >= np.partition(cosines, -k, axis=1)[:, -k, None]
+
+
 def _largest(cosines: np.ndarray, k: int) -> sparse.csr_array:
-    """The k largest of each row, and those equal to the least of them, (B, Ng)."""
-    least = np.partition(cosines, -k, axis=1)[:, -k, None]  # (B, 1)
-    return sparse.csr_array(np.where(cosines >= least, cosines, 0))
+    """Rows of which only the k largest are left, (B, Ng)."""
+    return sparse.csr_array(np.where(_among_largest(cosines, k), cosines, 0))
+
+
+def _nearest(cosines: np.ndarray, k: int) -> np.ndarray:
+    """Where the k largest of each row are, the largest first, of equal ones the first, (B, k)."""
+    row, image = np.nonzero(_among_largest(cosines, k))  # (C,) each
+    order = np.lexsort((-cosines[row, image], row))  # stable: equal ones stay by index
+    begin = np.searchsorted(row, np.arange(len(cosines)))  # (B,)
+    return image[order][begin[:, None] + np.arange(k)]
 
 
 def _unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:

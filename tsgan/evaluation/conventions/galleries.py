@@ -22,7 +22,8 @@ def _lacks_sampling(case: Case, own: str) -> str:
 
 @convention(
     "AGW's gallery draws",
-    source='AGW (Ye et al., TPAMI 2021): mangye16/Cross-Modal-Re-ID-baseline data_manager.py; '
+    source='DDAG (Ye et al., ECCV 2020): mangye16/DDAG data_manager.py; DEEN: ZYK100/LLCM DEEN/data_manager.py; '
+    "in AGW's, mangye16/Cross-Modal-Re-ID-baseline data_manager.py, the seed is commented out; "
     'multi-shot: PMT (Lu et al., AAAI 2023), hulu88/PMT datamanager.py',
     sentence='Galleries are drawn at random, seeds 0 to 9, not by rand_perm_cam.mat.',
     lacks=lambda case: _lacks_sampling(case, 'official'),

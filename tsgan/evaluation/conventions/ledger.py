@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..evaluate import EvaluationProtocol, summarize_trials
+from ..evaluate import EvaluationProtocol, check_answered, summarize_trials
 from ..features import FeatureTable, check_same_images
 from ..progress import progress
 from .base import Case, Convention
@@ -17,12 +17,12 @@ from .reranked import (
     mean_gallery_affinity,
     mean_gallery_affinity_chosen,
 )
-from .rules import by_identity, camera_2_seen, ties_best, ties_worst
+from .rules import by_identity, by_image, camera_2_seen, ties_best, ties_worst
 
 CONVENTIONS = (
     *(agw_draws, official_draws, one_gallery, turned_round, whole_gallery),
     *(as_they_are, mirrored, branches_summed),
-    *(by_identity, camera_2_seen, ties_best, ties_worst),
+    *(by_identity, by_image, camera_2_seen, ties_best, ties_worst),
     *(k_reciprocal, k_reciprocal_probes, k_reciprocal_half, mean_gallery_affinity, mean_gallery_affinity_chosen),
 )
 MEASURES = ('R1', 'mAP', 'mINP')
@@ -78,8 +78,10 @@ def audit(
     Raises:
         ValueError: Mirror images or branches that are not of the same images in the same order, or as `evaluate` does.
     """
-    given = {} if mirror is None else {'the mirror file': mirror}
-    for name, table in (given | {f'branch {n}': table for n, table in enumerate(branches, start=1)}).items():
+    others = {f'branch {nth}': branch for nth, branch in enumerate(branches, start=1)}
+    if mirror is not None:
+        others['the mirror file'] = mirror
+    for name, table in others.items():
         check_same_images(features, table, ('the features file', name))
     if mirror is not None and mirror.feats.shape != features.feats.shape:
         raise ValueError(
@@ -94,12 +96,13 @@ def audit(
 
 
 def _rows(convention: Convention, case: Case) -> list[Row]:
-    rows = []
-    for setting, scored in convention.measure(case).items():
-        means = summarize_trials(scored)
-        measured = (means[name] for name in MEASURES)
-        rows.append(Row(convention.name, setting, *measured, convention.source, convention.sentence))
-    return rows
+    scored = convention.measure(case)
+    check_answered(scored)
+    means = {setting: summarize_trials(scores) for setting, scores in scored.items()}
+    return [
+        Row(convention.name, setting, *(mean[name] for name in MEASURES), convention.source, convention.sentence)
+        for setting, mean in means.items()
+    ]
 
 
 def ledger_table(ledger: Ledger) -> str:
@@ -108,10 +111,10 @@ def ledger_table(ledger: Ledger) -> str:
     width = max(len(row.convention) for row in ledger.rows)
     own = {row.setting: row for row in ledger.rows if row.convention == OWN}
     for setting, first in own.items():
-        lines.append(f'{setting:<{width}}' + ''.join(f'{f"{name} %":>16}' for name in MEASURES))
-        for row in ledger.rows:
-            if row.setting == setting:
-                lines.append(f'{row.convention:<{width}}' + ''.join(_cells(row, first)))
+        head = ''.join(f'{f"{name} %":>8}{"":8}' for name in MEASURES)
+        lines.append(f'{setting:<{width}}{head}'.rstrip())
+        rows = [row for row in ledger.rows if row.setting == setting]
+        lines += [f'{row.convention:<{width}}{"".join(_cells(row, first))}'.rstrip() for row in rows]
         lines.append('')
     stated = {row.convention: row for row in ledger.rows}
     lines += ['What a paper must state:', *(f'{name:<{width}}  {row.sentence}' for name, row in stated.items())]
@@ -126,7 +129,7 @@ def ledger_table(ledger: Ledger) -> str:
 
 def _cells(row: Row, own: Row) -> list[str]:
     """The measures, each with the difference to the protocol's own."""
-    values = [(getattr(row, name), getattr(row, name) - getattr(own, name)) for name in MEASURES]
-    return [
-        f'{value:8.2f}{difference:+8.2f}' if row is not own else f'{value:8.2f}{"":8}' for value, difference in values
-    ]
+    if row is own:
+        return [f'{getattr(row, name):8.2f}{"":8}' for name in MEASURES]
+    differences = {name: round(getattr(row, name) - getattr(own, name), 2) + 0.0 for name in MEASURES}  # -0.0 is 0
+    return [f'{getattr(row, name):8.2f}{difference:+8.2f}' for name, difference in differences.items()]

@@ -20,11 +20,7 @@ def _stated(case: Case) -> tuple[str, str]:
         draws = 'rand_perm_cam.mat' if protocol.gallery_sampling == 'official' else "AGW's random draws"
         return (
             'Wu et al., ICCV 2017: wuancong/SYSU-MM01 evaluation/evaluation_SYSU_MM01.m'
-            + (
-                ''
-                if protocol.gallery_sampling == 'official'
-                else '; mangye16/Cross-Modal-Re-ID-baseline data_manager.py'
-            ),
+            + ('' if protocol.gallery_sampling == 'official' else '; mangye16/DDAG data_manager.py'),
             f'Mean over {protocol.num_trials} galleries by {draws}, camera 2 hidden from camera 3',
         )
     if isinstance(protocol, RegDBProtocol):

@@ -11,6 +11,7 @@ from .affinity import affinity_blocks
 from .base import Case, convention
 from .half import HalfReranker
 
+MPANET = 'MPANet (Wu et al., CVPR 2021): DoubtedSteam/MPANet utils/rerank.py, '
 SAAI = 'SAAI (Fang et al., ICCV 2023): xiaoye-hhh/SAAI models/AIM.py, '
 SAAI_SETTINGS = {  # (k1, k2), as its engine/__init__.py ends a training
     **{'all_single': (4, 1), 'all_multi': (20, 6), 'indoor_single': (2, 2), 'indoor_multi': (20, 6)},
@@ -28,7 +29,7 @@ def _reranked(case: Case, reranker: Callable[..., KReciprocalReranker]) -> dict[
 
 @convention(
     'k-reciprocal re-ranking',
-    source='Zhong et al., CVPR 2017 (k1 = 20, k2 = 6, lambda = 0.3); on by default in 1KK077/IDKL',
+    source='Zhong et al., CVPR 2017 (k1 = 20, k2 = 6, lambda = 0.3)',
     sentence='Re-ranked by k-reciprocal neighbours: a probe is compared with the help of all other probes.',
     lacks=_lacks_torch,
 )
@@ -39,7 +40,7 @@ def k_reciprocal(case: Case) -> dict[str, ScoredSetting]:
 
 @convention(
     'k-reciprocal, probes only, float16',
-    source='MPANet (Wu et al., CVPR 2021): DoubtedSteam/MPANet utils/rerank.py with eval_type=True; IDKL has a copy',
+    source=f'{MPANET}eval_type=True; always on in 1KK077/IDKL IDKL/engine/__init__.py',
     sentence='Re-ranked by k-reciprocal neighbours among the probes alone, in float16.',
     lacks=lambda case: _lacks_torch(case) if isinstance(case.protocol, SYSUMM01Protocol) else 'SYSU-MM01',
 )
@@ -50,7 +51,7 @@ def k_reciprocal_probes(case: Case) -> dict[str, ScoredSetting]:
 
 @convention(
     'k-reciprocal, float16',
-    source='MPANet (Wu et al., CVPR 2021): DoubtedSteam/MPANet utils/rerank.py with eval_type=False; IDKL has a copy',
+    source=f'{MPANET}eval_type=False; always on for LLCM in 1KK077/IDKL IDKL/engine/__init__.py',
     sentence='Re-ranked by k-reciprocal neighbours, in float16.',
     lacks=lambda case: (
         'a data set other than SYSU-MM01' if isinstance(case.protocol, SYSUMM01Protocol) else _lacks_torch(case)
@@ -71,12 +72,17 @@ def mean_gallery_affinity(case: Case) -> dict[str, ScoredSetting]:
     return _affinity(case, dict.fromkeys(case.settings, (30, 6)))
 
 
+def _lacks_numbers(case: Case) -> str:
+    if not isinstance(case.protocol, SYSUMM01Protocol | RegDBProtocol):
+        return 'SYSU-MM01 or RegDB'
+    return '' if set(case.settings) & set(SAAI_SETTINGS) else f'one of the settings {", ".join(SAAI_SETTINGS)}'
+
+
 @convention(
-    'mean gallery affinity, k1 and k2 a setting',
+    'mean gallery affinity, k1, k2 by setting',
     source=f'{SAAI}engine/__init__.py: {", ".join(f"{k1}/{k2} {name}" for name, (k1, k2) in SAAI_SETTINGS.items())}',
-    sentence='The affinity of gallery neighbours is added to the cosine (a re-ranking), with k1 and k2 chosen for each '
-    'setting.',
-    lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol | RegDBProtocol) else 'SYSU-MM01 or RegDB',
+    sentence='The affinity of gallery neighbours is added to the cosine, k1 and k2 by setting: a re-ranking.',
+    lacks=_lacks_numbers,
 )
 def mean_gallery_affinity_chosen(case: Case) -> dict[str, ScoredSetting]:
     """With the numbers that SAAI's training ends with; settings that it has none for are left out."""

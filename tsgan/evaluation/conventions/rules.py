@@ -19,9 +19,20 @@ def by_identity(case: Case) -> dict[str, ScoredSetting]:
 
 
 @convention(
+    'CMC by image',
+    source='VersReID: iSEE-Laboratory/VersReID utils/metrics.py, eval_sysu_mm01_one_trial()',
+    sentence='CMC counts images, not identities: R1, mAP and mINP are the same, R5 to R20 are lower.',
+    lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol) else 'SYSU-MM01',
+)
+def by_image(case: Case) -> dict[str, ScoredSetting]:
+    """Every image of the ranked list counts."""
+    return case.score({name: replace(own, dedupe=False) for name, own in case.settings.items()})
+
+
+@convention(
     'camera 2 not hidden',
     source='the Market-1501 rule (same identity and camera), which across modalities hides nothing: '
-    'iSEE-Laboratory/VersReID utils/metrics.py, eval_func()',
+    'iSEE-Laboratory/VersReID utils/metrics.py, eval_func(), which its joint test of several data sets uses',
     sentence='Probes of camera 3 search camera 2 too, which stands in the same room.',
     lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol) else 'SYSU-MM01',
 )

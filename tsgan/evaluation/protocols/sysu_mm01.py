@@ -27,9 +27,9 @@ class SYSUMM01Protocol:
             the 99 validation identities, which only cameras 3, 4 and 5 saw.
         shots (Sequence[int]): Images per identity and gallery camera: 1 is named `single`, 10 `multi`, k `{k}shot`.
         gallery_sampling (str, optional): 'official' takes the first images of the published permutations; 'agw' repeats
-            the draws of the AGW, CAJ, DDAG and DEEN code (`random.seed(trial)`, then `random.choice` for each identity
-            and camera), which knows single-shot only. None takes 'official' where `perm_file` exists, else 'agw' and
-            leaves multi-shot search out, with a warning.
+            the draws of AGW's family of code (`random.seed(trial)`, as DDAG and DEEN have it, then `random.choice` for
+            each identity and camera), which knows single-shot only. None takes 'official' where `perm_file` exists,
+            else 'agw' and leaves multi-shot search out, with a warning.
         perm_file (str, optional): `rand_perm_cam.mat` of the official evaluation code.
         num_trials (int): 10 in the literature, and at most 10 with the official file.
 
@@ -37,7 +37,8 @@ class SYSUMM01Protocol:
         ValueError: An unknown mode or sampling, multi-shot search with 'agw', a bad number of shots or trials.
         FileNotFoundError: 'official' without its file.
 
-    Source: Wu et al., ICCV 2017 and its evaluation code; Ye et al., TPAMI 2021 for the 'agw' sampling.
+    Source: Wu et al., ICCV 2017 and its evaluation code; Ye et al., TPAMI 2021 (AGW) and ECCV 2020 (DDAG) for the 'agw'
+    sampling.
     """
 
     MODES = {'all': SYSU_RGB, 'indoor': (1, 2), 'val': (4, 5)}

@@ -42,23 +42,43 @@ class ReIDBaseline(AlternatingModel):
         Args:
             inputs (Tensor): (N, 3, H, W) in [-1, 1].
             data_samples (list[DataSample], optional): One for each image. Defaults to None.
-            mode (str): 'tensor' for the features (N, C), 'predict' for the data samples with ``feature`` (C,) set.
+            mode (str): 'tensor' for the features (N, C), 'predict' for the data samples with ``feature`` (C,) set; with
+                :attr:`all_features`, with ``other_features`` by name too, (C_i,) each.
 
         Raises:
             ValueError: When ``mode`` is another.
         """
-        feature = self.features(inputs, rgb_mask(data_samples, inputs.device))  # (N, C)
+        is_rgb = rgb_mask(data_samples, inputs.device)
         if mode == 'tensor':
-            return feature
+            return self.features(inputs, is_rgb)
         if mode == 'predict':
-            for sample, vector in zip(data_samples, feature, strict=True):
+            others = self.named_features(inputs, is_rgb)
+            feature = others.pop('feature')  # (N, C)
+            if self.all_features:
+                others['mirrored'] = self.features(mirrored(inputs), is_rgb)
+            for sample, vector, *rest in zip(data_samples, feature, *others.values(), strict=True):
                 sample.set_field(vector, 'feature', dtype=Tensor)
+                if self.all_features:
+                    sample.set_field(dict(zip(others, rest, strict=True)), 'other_features', dtype=dict)
             return data_samples
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
 
     def features(self, inputs: Tensor, is_rgb: Tensor | None) -> Tensor:
         """What is compared at test, (N, 3, H, W) in [-1, 1], and which of them are RGB images, (N,) -> (N, C)."""
-        return self.reid(inputs, is_rgb).feature
+        return self.named_features(inputs, is_rgb)['feature']
+
+    def named_features(self, inputs: Tensor, is_rgb: Tensor | None) -> dict[str, Tensor]:
+        """Whatever might be compared at test, from one pass; the seam for a model that makes its features otherwise.
+
+        Args:
+            inputs (Tensor): (N, 3, H, W) in [-1, 1].
+            is_rgb (Tensor, optional): Which of them are RGB images, (N,) bool.
+
+        Returns:
+            dict[str, Tensor]: ``feature``, which is compared, (N, C), and the network's branches by their names.
+        """
+        output = self.reid(inputs, is_rgb)
+        return {'feature': output.feature, **output.branches}
 
     def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> tuple[Tensor, Tensor, Tensor | None]:
         """The batch: images (N, 3, H, W), labels (N,), and which images are RGB, (N,)."""
@@ -76,6 +96,15 @@ class ReIDBaseline(AlternatingModel):
         if self.loss_tri is not None:
             losses['loss_tri'] = self.loss_tri(output.vector, labels)
         return losses
+
+
+def mirrored(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) with left and right exchanged.
+
+    The same as to mirror the files, bit by bit: what a test does before, to decode, resize (``cv2``, bilinear) and
+    normalise, treats left and right alike. A pipeline that pads images on one side would not.
+    """
+    return images.flip(dims=[3])
 
 
 def rgb_mask(samples: list[DataSample] | None, device: torch.device) -> Tensor | None:

@@ -43,12 +43,15 @@ class ReIDHead(BaseModule):
             self.neck.bias.requires_grad_(False)  # the classes' planes pass through the origin
         self.classifier = nn.Linear(in_channels, num_classes, bias=not bn_neck)
 
-    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Args:
             vector (Tensor): V, (N, in_channels).
 
         Returns:
-            tuple[Tensor, Tensor]: The feature compared at test, (N, in_channels), and logits F, (N, num_classes).
+            tuple[Tensor, Tensor, dict[str, Tensor]]: The feature compared at test, (N, in_channels), logits F,
+            (N, num_classes), and with a neck V ``before_neck`` and ``after_neck``, (N, in_channels) each.
         """
         normed = self.neck(vector)
-        return vector if self.neck_feat == 'before' else normed, self.classifier(normed)
+        has_neck = not isinstance(self.neck, nn.Identity)
+        branches = {'before_neck': vector, 'after_neck': normed} if has_neck else {}
+        return vector if self.neck_feat == 'before' else normed, self.classifier(normed), branches

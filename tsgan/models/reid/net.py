@@ -39,12 +39,12 @@ class ReIDNet(BaseModule):
                 Defaults to None.
 
         Returns:
-            ReIDOutput: Maps, V, test feature and logits of the N images.
+            ReIDOutput: Maps, V, test feature, logits and branches of the N images.
         """
         mid_map, final_map = self.encoder(images, is_rgb)
         vector = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C): global average pooling
-        feature, logits = self.head(vector)
-        return ReIDOutput(mid_map, final_map, vector, feature, at_least_float32(logits))
+        feature, logits, branches = self.head(vector)
+        return ReIDOutput(mid_map, final_map, vector, feature, at_least_float32(logits), branches)
 
 
 @torch.no_grad()

@@ -92,7 +92,7 @@ class AlignGAN(ReIDBaseline):
         self.task_weight = task_weight
         self.gan_pairs = gan_pairs
 
-    def features(self, inputs: Tensor, is_rgb: Tensor | None) -> Tensor:
+    def named_features(self, inputs: Tensor, is_rgb: Tensor | None) -> dict[str, Tensor]:
         """Features of images: RGB ones are translated first; an image and its mirror image are added up.
 
         Args:
@@ -100,7 +100,7 @@ class AlignGAN(ReIDBaseline):
             is_rgb (Tensor): Which of them are RGB images, (N,) bool.
 
         Returns:
-            Tensor: (N, C).
+            dict[str, Tensor]: ``feature`` alone, (N, C).
 
         Raises:
             ValueError: When a modality is not known.
@@ -110,7 +110,7 @@ class AlignGAN(ReIDBaseline):
                 "AlignGAN translates RGB images: give each image a data sample with `modality` 'rgb'/'ir'."
             )
         images = self.resized(self.translated(inputs, is_rgb))
-        return self.reid(images).feature + self.reid(images.flip(dims=[3])).feature
+        return {'feature': self.reid(images).feature + self.reid(images.flip(dims=[3])).feature}
 
     def translated(self, images: Tensor, is_rgb: Tensor) -> Tensor:
         """(N, 3, H, W), with fake IR images in place of the RGB ones."""
@@ -234,7 +234,7 @@ class AlignGANNet(ReIDNet):
         mid_map, final_map = self.encoder(images, is_rgb)
         pooled = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C)
         embedding, logits = self.head(pooled)
-        return ReIDOutput(mid_map, final_map, embedding, pooled, at_least_float32(logits))
+        return ReIDOutput(mid_map, final_map, embedding, pooled, at_least_float32(logits), branches={})
 
 
 @MODELS.register_module()

@@ -18,6 +18,7 @@ class HandcraftedOutput(NamedTuple):
 
     vector: Tensor  # (N, D)  the descriptor
     feature: Tensor  # (N, d)  what is compared at test: the descriptor, or what a learned metric makes of it
+    branches: dict[str, Tensor]  # none
 
 
 @MODELS.register_module()
@@ -43,7 +44,7 @@ class HandcraftedNet(BaseModule):
             HandcraftedOutput: Descriptors and test features of the N images.
         """
         vector = self.describe(images)
-        return HandcraftedOutput(vector, vector if self.metric is None else self.metric(vector))
+        return HandcraftedOutput(vector, vector if self.metric is None else self.metric(vector), branches={})
 
     def describe(self, images: Tensor) -> Tensor:
         """The descriptors, (N, 3, H, W) in [-1, 1] -> (N, D), of the 8-bit images that the data set has."""
@@ -80,6 +81,7 @@ class HandcraftedReID(AlternatingModel):
         self.forget()
 
     forward, features = ReIDBaseline.forward, ReIDBaseline.features
+    named_features = ReIDBaseline.named_features
 
     def forget(self) -> None:
         """Drop the descriptors that were kept."""
