@@ -598,7 +598,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
     add_model_arguments(parser)
     parser.add_argument('--calibration', metavar='FILE.json', help="what the model's scores mean: shows probabilities")
-    parser.add_argument('--level', type=float, default=0.95, help='of the candidates that are marked; default: 0.95')
+    parser.add_argument('--level', type=float, help='with it: probability of the marked candidates; default: 0.95')
     parser.add_argument('--host', default='127.0.0.1', help='default: 127.0.0.1, this machine alone')
     parser.add_argument('--port', type=int, default=7860, help='default: 7860; 0: any that is free')
     return parser.parse_args()
@@ -609,18 +609,21 @@ def main() -> None:
     for folder in filter(None, (args.gallery, args.examples)):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder}: expected one of pictures.')
-    calibration = Calibration.load(args.calibration) if args.calibration else None
+    calibration = None if args.calibration is None else Calibration.load(args.calibration)
+    if calibration is None and args.level is not None:
+        raise ValueError('--level is of probabilities, of which there are none without --calibration.')
+    level = 0.95 if args.level is None else args.level
     bound = bind(args.host, args.port)  # what can be refused is refused before the model is waited for
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     need('gradio', 'demo')
     reid = ReIDInferencer(args.model, args.weights, args.device)
     if calibration:
-        ready(calibration, 0.5, args.level, reid.name, reid.fingerprint)
+        ready(calibration, 0.5, level, reid.name, reid.fingerprint)
     gallery = Gallery.of(args.gallery or rendered_people(), reid)
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
     about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {html.escape(reid.name)}.'
-    serve(build(Page(reid, gallery, examples, calibration, args.level), about), bound, args.host)
+    serve(build(Page(reid, gallery, examples, calibration, level), about), bound, args.host)
 
 
 if __name__ == '__main__':

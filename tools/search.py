@@ -16,8 +16,9 @@ from tsgan.apis.calibrated import check_scale, in_words, percent, ready, without
 from tsgan.command_line import add_model_arguments, out_file, run
 from tsgan.whole_files import write_whole
 
-JUDGED, NOBODY = ('probability', 'candidate'), ('probability', 'level', 'candidates')  # with a calibration
+JUDGED, NOBODY = ('probability', 'candidate'), ('probability', 'enrolled', 'level', 'candidates')  # with a calibration
 HIT = ('path', 'score', 'identity', 'camera', 'modality')  # of a hit, in OUT.json
+DEFAULTS = {'enrolled': 0.5, 'level': 0.95}
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,9 +36,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threshold', type=float, help='show hits of this score and above alone')
     parser.add_argument('--calibration', metavar='FILE.json', help='what the scores mean: probabilities, and nobody')
     parser.add_argument(
-        '--enrolled', type=float, default=0.5, help='prior probability of somebody who is there; default: %(default)s'
+        '--enrolled',
+        type=float,
+        help='with it: share of such searches that are for somebody who is there; default: 0.5',
     )
-    parser.add_argument('--level', type=float, default=0.95, help='of the set of candidates; default: %(default)s')
+    parser.add_argument('--level', type=float, help='with it: probability of the set of candidates; default: 0.95')
     parser.add_argument(
         '--engine',
         choices=['flat', 'hnsw', 'ivfpq'],
@@ -61,12 +64,17 @@ def main() -> None:
     # what is wrong with the arguments is said before a gallery is made, which may take hours
     queries = find_images(args.queries)
     check_count('topk', args.topk)
-    if args.calibration:
+    how = {name: getattr(args, name) for name in DEFAULTS if getattr(args, name) is not None}
+    if args.calibration is not None:
         check_scale(args.rerank, args.pool)
+    elif how:
+        raise ValueError(f'--{next(iter(how))} is of probabilities, of which there are none without --calibration.')
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)
     reid = ReIDInferencer(args.model, args.weights, args.device)
-    calibration = args.calibration and ready(args.calibration, args.enrolled, args.level, reid.name, reid.fingerprint)
+    how, calibration = DEFAULTS | how, None
+    if args.calibration is not None:
+        calibration = ready(args.calibration, **how, model=reid.name, fingerprint=reid.fingerprint)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
     with warnings.catch_warnings(record=True) as warned:
@@ -81,8 +89,7 @@ def main() -> None:
             threshold=args.threshold,
             calibration=calibration,
             queries=rows,
-            enrolled=args.enrolled,
-            level=args.level,
+            **how,
         )
     for warning in warned:
         print(f'warning: {warning.message}', file=sys.stderr)
@@ -110,12 +117,22 @@ def table(found: list[tuple[str | list[str], list[dict]]]) -> str:
         lines += [] if hits else [(name, '-', '-', '', 'nothing found')]
         if nobody:
             about = in_words(nobody, sum(hit['candidate'] for hit in hits))
-            lines.append((name, '-', '-', chance(nobody), f'nobody: {about}'))
-    width = max(len(line[0]) for line in lines)
-    if not any(line[3] for line in lines[1:]):
+            lines.append((name, '-', '-', chance(nobody), f'nobody; the person is {about}'))
+    width, (_, nobody) = max(len(line[0]) for line in lines), without_nobody(found[0][1])
+    if not nobody:
         return '\n'.join(f'{query:<{width}}  {rank:>4}  {score:>7}  {path}' for query, rank, score, _, path in lines)
     told = [f'{query:<{width}}  {rank:>4}  {score:>7}  {how:>11}  {path}' for query, rank, score, how, path in lines]
-    return '\n'.join([*told, '*: a candidate'])
+    return '\n'.join([*told, '', *legend(nobody)])
+
+
+def legend(nobody: dict) -> list[str]:
+    """What a calibration's marks and numbers mean."""
+    level, enrolled = (f'{100 * nobody[name]:.4g} %' for name in ('level', 'enrolled'))
+    return [
+        f'*: a candidate. If the person is in the gallery (enrolled), an image is among the candidates with {level}.',
+        f'probability: where {enrolled} of searches are for somebody in the gallery; images without an identity are '
+        'of a person each.',
+    ]
 
 
 def chance(hit: dict) -> str:
@@ -132,7 +149,7 @@ def write_hits(file: str, found: list[tuple[str | list[str], list[dict]]]) -> No
     """``[{"query": path, "hits": [{"path": ..., "score": ...}]}]``; of queries that were pooled, a list of paths.
 
     With a calibration, hits have ``probability`` and ``candidate``, and a query has ``nobody``: ``{"probability": ...,
-    "level": ..., "candidates": ...}``.
+    "enrolled": ..., "level": ..., "candidates": ...}``.
     """
     content = []
     for query, hits in found:

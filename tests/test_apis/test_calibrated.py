@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,11 +108,11 @@ def slowly(gallery, query, about, enrolled=0.5, level=0.95, fits=lambda row: Tru
     unnamed = [row for row in rows if row['identity'] is None]
     n = len(named) + len(unnamed)
     mean = {name: np.mean([row['ratio'] for row in rows if row['identity'] == name]) for name in named}
-    others = (1 - enrolled) + sum(enrolled / n * ratio for ratio in mean.values())
-    whole = others + sum(enrolled / n * row['ratio'] for row in unnamed)
+    whole = (1 - enrolled) + sum(enrolled / n * ratio for ratio in mean.values())
+    whole += sum(enrolled / n * row['ratio'] for row in unnamed)
     for row in rows:
-        odds = enrolled / n * (row['ratio'] if row['identity'] is None else mean[row['identity']])
-        row['probability'] = odds / (others + odds) if row['identity'] is None else odds / whole
+        ratio = row['ratio'] if row['identity'] is None else mean[row['identity']]
+        row['probability'] = enrolled / n * ratio / whole
     rows.sort(key=lambda row: -row['score'])
     if grouped:
         for row in rows:
@@ -132,7 +133,7 @@ def slowly(gallery, query, about, enrolled=0.5, level=0.95, fits=lambda row: Tru
     )
 
 
-def assert_as_slowly(found, expected, topk, level=0.95):
+def assert_as_slowly(found, expected, topk, level=0.95, enrolled=0.5):
     rows, nobody, candidates = expected
     *hits, last = found
     assert [hit['key'] for hit in hits] == [row['key'] for row in rows[:topk]]
@@ -140,8 +141,8 @@ def assert_as_slowly(found, expected, topk, level=0.95):
         assert hit['score'] == row['score'] and hit['candidate'] is row['candidate']
         assert hit['probability'] == pytest.approx(row['probability'], rel=1e-9)
     told = dict.fromkeys(('key', 'path', 'identity', 'camera', 'modality', 'score'))
-    nobody = pytest.approx(nobody, rel=1e-9)
-    assert last == {**told, 'nobody': True, 'probability': nobody, 'level': level, 'candidates': candidates}
+    told |= {'nobody': True, 'probability': pytest.approx(nobody, rel=1e-9), 'enrolled': enrolled}
+    assert last == {**told, 'level': level, 'candidates': candidates}
 
 
 FILTERS = {
@@ -168,18 +169,31 @@ def test_probabilities_are_those_of_loops_over_all_rows(asked, group_by):
             known = about if isinstance(about, dict) else {'modality': about.modality, 'camera': about.camera}
             known = {**known, 'camera': {'cam 2': 'cam2'}.get(known.get('camera'), known.get('camera'))}
             expected = slowly(gallery, query, known, enrolled, level, fits, bool(group_by))
-            assert_as_slowly(found, expected, topk, level)
+            assert_as_slowly(found, expected, topk, level, enrolled)
             assert gallery.search(query, topk, queries=about, **how) == found
 
 
-def test_probabilities_of_people_and_of_nobody_add_up_where_all_are_known():
+@pytest.mark.parametrize('enrolled', [0.1, 0.5, 0.99])
+def test_probabilities_of_all_people_and_of_nobody_add_up(enrolled):
     gallery = small(60)
-    gallery.remove(identity=[None])
-    *hits, nobody = gallery.search(
-        unit(1, seed=1)[0], 60, calibration=Calibration(), queries={'modality': 'ir'}, group_by='identity'
-    )
-    assert len(hits) == 5 and sum(hit['probability'] for hit in hits) + nobody['probability'] == pytest.approx(1)
-    assert all(hit['probability'] > 0 for hit in hits)
+    unnamed = len([row for row in gallery.rows() if row['identity'] is None])
+    how = dict(calibration=Calibration(), queries={'modality': 'ir'}, group_by='identity', enrolled=enrolled)
+    for count in (5 + unnamed, 5):
+        *hits, nobody = gallery.search(unit(1, seed=1)[0], 60, **how)
+        assert len(hits) == count and all(hit['probability'] > 0 for hit in hits)
+        assert sum(hit['probability'] for hit in hits) + nobody['probability'] == pytest.approx(1)
+        gallery.remove(identity=[None])
+
+
+def test_images_of_somebody_unnamed_share_the_probability_of_the_person():
+    def found(*names):
+        gallery = Gallery('model', 'f' * 64, 2)
+        gallery.add([[1, 0]] * 5 + [[0, 1]] * 5, [{'identity': name, 'modality': 'rgb'} for name in names])
+        return gallery.search([1, 0], 9, calibration=Calibration(), queries={'modality': 'ir'}, enrolled=0.5)
+
+    named, unnamed = found(*['ann'] * 5, *['bob'] * 5), found(*[None] * 10)
+    assert unnamed[-1]['probability'] == pytest.approx(named[-1]['probability'])
+    assert unnamed[0]['probability'] == pytest.approx(named[0]['probability'] / 5)
 
 
 def test_rows_of_one_person_have_one_probability_and_the_hits_are_those_of_a_search_without():
@@ -198,7 +212,9 @@ def test_who_is_there_does_not_depend_on_how_many_are_shown():
     how = dict(calibration=Calibration(), queries={'modality': 'ir'})
     everything = gallery.search(query, 50, **how)
     for topk in (1, 7, 500):
-        assert gallery.search(query, topk, **how) == [*everything[: min(topk, 50)], everything[-1]]
+        found, expected = gallery.search(query, topk, **how), [*everything[:-1][:topk], everything[-1]]
+        for one, other in zip(found, expected, strict=True):
+            assert one == {**other, 'probability': pytest.approx(other['probability'], rel=1e-12)}
 
 
 @pytest.mark.parametrize('group_by', [None, 'identity'])
@@ -339,7 +355,7 @@ def test_an_engine_is_not_asked_for_more_rows_than_it_gives(monkeypatch):
 
 
 def test_a_gallery_without_rows_has_nobody_and_so_has_a_filter_that_nothing_passes():
-    nobody = {'nobody': True, 'probability': 1.0, 'level': 0.95, 'candidates': 0}
+    nobody = {'nobody': True, 'probability': 1.0, 'enrolled': 0.5, 'level': 0.95, 'candidates': 0}
     empty = Gallery('model', 'f' * 64, DIM)
     for gallery, filters in [(empty, {}), (small(), {'camera': 'cam9'}), (small(), {'where': lambda row: False})]:
         for group_by in (None, 'identity'):
@@ -423,13 +439,15 @@ def test_rows_without_a_modality_are_counted_and_a_filter_leaves_them_out():
 def test_a_sample_of_a_large_gallery_is_spread_evenly(monkeypatch):
     gallery = small(90)
     monkeypatch.setattr(gallery_module, 'MAX_SAMPLED', 10)
-    rows = [row for row in gallery.rows() if row['modality'] == 'rgb']
-    vectors, people = gallery._sampled('rgb', None)
-    places = [[row['key'] for row in rows].index(key) for key in keys_of(gallery, vectors)]
-    assert len(places) == 10 and places[0] == 0 and places[-1] == len(rows) - 1 and max(np.diff(places)) < 7
-    names = [rows[place]['identity'] for place in places]
-    assert people == len(set(names) - {None}) + names.count(None)
-    assert len(gallery._sampled('rgb', np.array([1, 2, 3]))[0]) == sum(row['n'] < 3 for row in rows)
+    rows, people = list(gallery.rows()), gallery._rows.people()
+    for modality, (vectors, count) in gallery._samples(people).items():
+        of_it = [row for row in rows if row['modality'] == modality]
+        places = [[row['key'] for row in of_it].index(key) for key in keys_of(gallery, vectors)]
+        assert len(places) == 10 and places[0] == 0 and places[-1] == len(of_it) - 1 and max(np.diff(places)) < 7
+        names = [of_it[place]['identity'] for place in places]
+        assert count == len(set(names) - {None}) + names.count(None)
+    some = gallery._samples(people.among(np.array([1, 2, 3])))
+    assert {name: len(vectors) for name, (vectors, _) in some.items()} == Counter(row['modality'] for row in rows[:3])
 
 
 def keys_of(gallery, vectors):
@@ -440,6 +458,21 @@ def test_what_a_search_gives_is_no_name_for_a_field_of_ones_own():
     for name in ('probability', 'candidate', 'nobody'):
         with pytest.raises(ValueError, match=f'{name} is what a search gives'):
             small().update('k1', {name: 1})
+
+
+def test_a_field_of_such_a_name_in_an_old_gallery_does_not_come_with_hits_and_can_be_taken_away(tmp_path, monkeypatch):
+    gallery, query = Gallery('model', 'f' * 64, DIM), unit(1)[0]
+    monkeypatch.setattr('tsgan.search.metadata.GIVEN', ('score',))
+    gallery.add(unit(1), [{'modality': 'rgb', 'probability': 'high', 'nobody': True, 'shop': 3}], keys=['a'])
+    gallery.save(tmp_path / 'old.gallery')
+    monkeypatch.undo()
+    gallery = Gallery.load(tmp_path / 'old.gallery')
+    (hit,) = gallery.search(query, where={'probability': 'high'})
+    assert hit['shop'] == 3 and not {'probability', 'nobody'} & set(hit) and gallery.row('a')['probability'] == 'high'
+    hit, nobody = gallery.search(query, calibration=Calibration(), queries={'modality': 'ir'})
+    assert 0 < hit['probability'] < 1 and nobody['nobody']
+    gallery.update('a', {'probability': None})
+    assert 'probability' not in gallery.row('a')
 
 
 def test_no_torch_and_no_scikit_learn_is_imported():
@@ -464,7 +497,7 @@ def test_the_set_in_words():
         return in_words({'candidates': candidates, 'level': level}, shown)
 
     assert said(7, 7) == 'among these 7 with 95 %, or not enrolled'
-    assert said(1, 1, 0.9) == 'this one with 90 %, or not enrolled'
+    assert said(1, 1, 0.9) == 'the marked one with 90 %, or not enrolled'
     assert said(1200, 10, 0.999) == 'among 1,200 with 99.9 % (10 of them here), or not enrolled'
     assert said(7, 1) == 'among 7 with 95 % (1 of them here), or not enrolled'
     assert said(0, 0) == 'not among these: not enrolled, or one of the 5 % whom the set misses'

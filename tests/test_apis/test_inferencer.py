@@ -378,7 +378,7 @@ def test_a_calibration_gives_probabilities_in_a_gallery_and_pictures_say_them(re
     for (query, hits), one in zip(captions, found, strict=True):
         *best, nobody = one['hits']
         assert query[0].endswith(f'\nnobody {percent(nobody["probability"])}') and len(hits[0]) == 2
-        marks = [' candidate' if hit['candidate'] else '' for hit in best]
+        marks = [', candidate' if hit['candidate'] else '' for hit in best]
         said = [
             f'{hit["score"]:.3f}\n{percent(hit["probability"])}{mark}' for hit, mark in zip(best, marks, strict=True)
         ]

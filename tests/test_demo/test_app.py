@@ -407,6 +407,7 @@ def test_bad_input_is_one_sentence(tmp_path, monkeypatch, calibration):
     assert error(tmp_path, '--gallery', 'nowhere').startswith('error: there is no folder nowhere')
     assert error(tmp_path, '--examples', 'nowhere').startswith('error: there is no folder nowhere')
     assert 'nowhere.json' in error(tmp_path, '--calibration', 'nowhere.json')
+    assert error(tmp_path, '--level', 0.9).startswith('error: --level is of probabilities')
     calibration.save(tmp_path / 'c.json')
     assert error(tmp_path, '--calibration', 'c.json', '--port', 0).startswith(
         'error: the calibration is of green (green), not of tsgan-jd_small_synthetic ('

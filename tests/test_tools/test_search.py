@@ -154,25 +154,26 @@ def test_with_a_calibration_hits_have_probabilities_and_each_list_ends_with_nobo
     how = dict(queries=[{'modality': 'ir'}] * 6, calibration=calibration, level=0.9, enrolled=0.8)
     lists = Gallery.build(reid, 'day').search(reid.extract('dark'), 3, **how)
     lines = out.splitlines()
-    assert lines[0].split() == ['query', 'rank', 'score', 'probability', 'path'] and len(lines) == 1 + 6 * 4 + 2
+    assert lines[0].split() == ['query', 'rank', 'score', 'probability', 'path'] and len(lines) == 1 + 6 * 4 + 4
     for number, entry in enumerate(json.loads(Path('hits.json').read_text())):
         *hits, nobody = lists[number]
         assert entry['hits'] == [{name: hit[name] for name in entry['hits'][0]} for hit in hits]
         assert list(entry['hits'][0])[-2:] == ['probability', 'candidate'] and entry['hits'][0]['candidate']
-        assert entry['nobody'] == {name: nobody[name] for name in ('probability', 'level', 'candidates')}
+        assert entry['nobody'] == {name: nobody[name] for name in ('probability', 'enrolled', 'level', 'candidates')}
         best, last = lines[1 + 4 * number].split(), lines[4 + 4 * number]
         assert best[:2] == [f'dark/{number}.png', '1'] and best[4:] == ['%', '*', f'day/{number}.png']
-        assert last.split()[:3] == [f'dark/{number}.png', '-', '-'] and '%    nobody: ' in last
-        words = 'this one' if nobody['candidates'] == 1 else f'among these {nobody["candidates"]}'
-        assert last.endswith(f'nobody: {words} with 90 %, or not enrolled') or nobody['candidates'] > 3
-    assert lines[-2] == '*: a candidate' and len(list(Path('shown').iterdir())) == 6
+        assert last.split()[:3] == [f'dark/{number}.png', '-', '-'] and '%    nobody; ' in last
+        words = 'the marked one' if nobody['candidates'] == 1 else f'among these {nobody["candidates"]}'
+        assert last.endswith(f'nobody; the person is {words} with 90 %, or not enrolled') or nobody['candidates'] > 3
+    assert 'candidates with 90 %' in lines[-3] and 'where 80 % of searches' in lines[-2]
+    assert len(list(Path('shown').iterdir())) == 6
     without = json.loads(search(*arguments[:5], '--json', 'hits.json') and Path('hits.json').read_text())
     assert 'nobody' not in without[0] and 'probability' not in without[0]['hits'][0]
 
 
 def test_where_nothing_passes_nobody_is_sure(search, loose, calibration):
     _, out, _ = search('dark/0.png', '--gallery', 'day', '--modality', 'ir', '--calibration', calibration)
-    assert 'nothing found' in out and '>99 %    nobody: not among these' in out
+    assert 'nothing found' in out and '>99 %    nobody; the person is not among these' in out
 
 
 def test_scores_unlike_those_of_the_calibration_are_warned_of(search, loose, calibration):
@@ -191,6 +192,7 @@ def test_scores_unlike_those_of_the_calibration_are_warned_of(search, loose, cal
         (['--level', '0.99'], 'needs 99 identities'),
         (['--level', '1.5'], 'level is a probability'),
         (['--enrolled', '0'], 'enrolled is a probability'),
+        (['--calibration', ''], 'Is a directory'),
         (['--calibration', 'day/0.png'], 'day/0.png is no calibration'),
         (['--calibration', 'nothing.json'], 'nothing.json'),
         (['--calibration', 'other.json'], 'the calibration is of another (d4d4d4d4d4d4), not of pixels'),
@@ -233,3 +235,10 @@ def test_bad_input_is_one_sentence(search, loose, arguments, said):
     Path('broken.gallery/gallery.json').write_text('{')
     code, _, err = search(*arguments)
     assert code == 2 and err.splitlines()[-1].startswith(said)
+
+
+@pytest.mark.parametrize('option', ['--enrolled', '--level'])
+def test_what_is_of_probabilities_is_refused_without_a_calibration(search, loose, option):
+    code, out, err = search('dark', '--gallery', 'day', option, 0.5)
+    assert (code, out) == (2, '') and err.startswith(f'error: {option} is of probabilities, of which there are none')
+    assert Pixels.images == 0

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,13 +10,11 @@ import numpy as np
 
 from tsgan.evaluation.calibration import Calibration, Group, person_probabilities
 from tsgan.evaluation.features import camera_number
+from tsgan.search.rows import People
 
 SEEN = 1000  # rows of a query, the nearest, that are looked at at least; of those below, their mean is enough
 MIN_QUERIES = 20  # from which on scores are compared with those of the calibration
 MAX_SAMPLED = 300  # rows by which they are
-
-Row = tuple[str | None, str | None, str | None]  # identity, modality and camera
-Kind = tuple[str | None, str | None]  # modality and camera of a row
 
 
 class Query(NamedTuple):
@@ -28,14 +25,14 @@ class Query(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """What the scores of a query mean on one kind of row."""
+    """What the scores of a query mean on rows of one modality and camera."""
 
     group: Group
     least: float  # score of a candidate
 
 
 class Asked(NamedTuple):
-    """What a search is to say of probabilities.
+    """What a search is to say of probabilities; as of :meth:`tsgan.apis.Gallery.search`.
 
     Attributes:
         calibration (Calibration): Of the gallery's model.
@@ -49,46 +46,26 @@ class Asked(NamedTuple):
     enrolled: float
     level: float
 
-    @classmethod
-    def of(
-        cls,
-        calibration: Calibration | str | Path,
-        queries: object,
-        count: int,
-        enrolled: float,
-        level: float,
-        model: str,
-        fingerprint: str,
-    ) -> 'Asked':
-        """As of :meth:`tsgan.apis.Gallery.search`, of ``count`` queries to a gallery of this model.
-
-        Raises:
-            ValueError: When the calibration is of another model, or it is not known what the queries are.
-        """
-        calibration = ready(calibration, enrolled, level, model, fingerprint)
-        return cls(calibration, known(queries, count), float(enrolled), float(level))
-
-    def scales(self, query: Query, rows_of: Mapping[Kind, int]) -> dict[Kind, Scale]:
-        """What the scores of a query mean, by the kind of row.
+    def scales(self, query: Query, people: People) -> list[Scale]:
+        """What the scores of a query mean, for each of ``people.kind_of``.
 
         Raises:
             ValueError: When a modality is not known, or was not calibrated for such a query, or not for this level.
         """
-        if unknown := sum(count for (modality, _), count in rows_of.items() if modality is None):
+        if unknown := [kind for kind, (modality, _) in enumerate(people.kind_of) if modality is None]:
             raise ValueError(
-                f'scores are calibrated by modality, and that of {unknown:,} of {sum(rows_of.values()):,} rows is not '
-                "known: search with modality='rgb' or 'ir', which leaves them out, or update() them."
+                f'scores are calibrated by modality, and that of {np.isin(people.kinds, unknown).sum():,} of '
+                f"{len(people.ids):,} rows is not known: search with modality='rgb' or 'ir', which leaves them out, or "
+                'update() them.'
             )
-        scales = {}
-        for modality, camera in rows_of:
+        scales = []
+        for modality, camera in people.kind_of:
             group = self.calibration.group(query.modality, modality, query.camera, camera_number(camera))
             try:
                 least = group.candidates(self.level)
-            except (
-                ValueError
-            ):  # two cameras with too few identities for this level: all of the modality may have enough
+            except ValueError:  # two cameras have too few identities for this level: the modality may have enough
                 least = self.calibration.group(query.modality, modality).candidates(self.level)
-            scales[modality, camera] = Scale(group, least)
+            scales.append(Scale(group, least))
         return scales
 
     def warn_of_drift(self, queries: np.ndarray, samples: Mapping[str, tuple[np.ndarray, int]]) -> None:
@@ -112,83 +89,67 @@ class Asked(NamedTuple):
 class Judged(NamedTuple):
     """The hits of a query, H of them, and nobody."""
 
-    places: np.ndarray  # (H,) of the hits among the rows that were looked at; grouped, the first of each identity
+    hits: np.ndarray  # (H,) int, which of the rows that were looked at
     probabilities: np.ndarray  # (H,) that a hit shows the query's person
-    inside: np.ndarray  # (H,) bool, whether it is in the set of candidates; grouped, whether any of its identity is
-    nobody: float  # probability that no row shows this person, those not looked at among them
+    inside: np.ndarray  # (H,) bool, whether it is in the set of candidates
+    candidates: int  # in the set, all of those that were looked at
+    nobody: float  # probability that no row shows this person
 
 
 def judge(
     scores: np.ndarray,
-    rows: Sequence[Row],
-    further: Mapping[Row, int],
-    scales: Mapping[Kind, Scale],
-    rows_of: Mapping[Kind, int],
-    num_persons: int,
+    places: np.ndarray,
+    people: People,
+    scales: Sequence[Scale],
+    topk: int,
     enrolled: float,
     grouped: bool,
 ) -> Judged:
     """Judge the rows of a query that were looked at, the nearest of all that are searched.
 
     The evidence for a person is the mean ratio of all rows of this person. A ratio is of one image, and has mean 1
-    among other people than the query's; the best of many images has not: it tells of somebody where nobody is. Rows
-    that were not looked at count with the ratio that is to be expected below the last score.
+    among other people than the query's; the best of many images has not: it tells of somebody where nobody is. A row
+    that was not looked at has the ratio that is to be expected below the last score.
 
     Args:
         scores (np.ndarray): Of K rows, (K,), best first.
-        rows (Sequence[Row]): What is known of each, (K,).
-        further (Mapping[Row, int]): How many rows of these people were not looked at.
-        scales (Mapping[Kind, Scale]): What scores mean, by the kind of row.
-        rows_of (Mapping[Kind, int]): How many rows of a kind are searched.
-        num_persons (int): How many people these may show.
+        places (np.ndarray): Where these are among the rows that are searched, (K,) int.
+        people (People): Of all rows that are searched.
+        scales (Sequence[Scale]): As of :meth:`Asked.scales`.
+        topk (int): How many hits.
         enrolled (float): As of :class:`Asked`.
-        grouped (bool): Whether the best row of each identity is the only hit.
+        grouped (bool): Whether the best row of each person is the only hit, in the set if any of the rows is.
     """
-    kinds, persons = [row[1:] for row in rows], [row[0] for row in rows]
-    seen, ratios, inside = Counter(kinds), np.empty(len(rows)), np.empty(len(rows), bool)
-    numbers = {kind: number for number, kind in enumerate(seen)}
-    kind_of = np.array([numbers[kind] for kind in kinds], np.int64)  # (K,)
-    for kind, number in numbers.items():
-        these, scale = kind_of == number, scales[kind]
-        ratios[these] = scale.group.ratio(scores[these])
+    below = np.array([scale.group.unseen(float(scores[-1])) if len(scores) else 1.0 for scale in scales])
+    ratios, inside = below[people.kinds], np.empty(len(scores), bool)  # (n,), (K,)
+    persons, kinds = people.persons[places], people.kinds[places]  # (K,)
+    for kind, scale in enumerate(scales):
+        these = kinds == kind
+        ratios[places[these]] = scale.group.ratio(scores[these])
         inside[these] = scores[these] >= scale.least
-    # What is to be expected of a row further down; 1 where nothing was found at all
-    below = {kind: scales[kind].group.unseen(float(scores[-1])) if len(rows) else 1.0 for kind in rows_of}
-    sums, counts = Counter(), Counter()  # of people
-    for person, ratio in zip(persons, ratios.tolist(), strict=True):
-        sums[person] += ratio
-        counts[person] += 1
-    left = Counter(rows_of) - seen  # rows of people of whom none was looked at
-    for (person, *kind), count in further.items():
-        sums[person] += count * below[tuple(kind)]
-        counts[person] += count
-        left[tuple(kind)] -= count
-    unseen = sum(count * below[kind] for kind, count in left.items()) / max(1, sum(left.values()))
-    means = {person: sums[person] / counts[person] for person in sums}
-    ratios = np.array([r if person is None else means[person] for person, r in zip(persons, ratios, strict=True)])
-    probabilities, nobody = np.empty(0), 1.0  # who is in no row
-    if num_persons:
-        probabilities, nobody = person_probabilities(ratios, persons, num_persons, enrolled, unseen)
-    places = np.arange(len(rows))
+    hits = np.arange(len(scores))
     if grouped:
-        places = np.array(first_of_each(persons), np.int64)
-        found = {person for person, is_in in zip(persons, inside, strict=True) if is_in} - {None}
-        inside |= np.array([person in found for person in persons], bool)
-    return Judged(places, probabilities[places], inside[places], float(nobody))
+        hits = first_of_each(persons)
+        inside = np.isin(persons, persons[inside])
+    candidates, hits = int(inside[hits].sum()), hits[:topk]
+    if not len(ratios):
+        return Judged(hits, np.empty(0), inside, candidates, nobody=1.0)
+    means = np.bincount(people.persons, ratios) / np.bincount(people.persons)  # (P,)
+    shown, others = persons[hits], np.delete(means, persons[hits])
+    unseen = float(others.mean()) if len(others) else 1.0
+    chances, nobody = person_probabilities(means[shown], shown.tolist(), len(means), enrolled, unseen)
+    return Judged(hits, chances, inside[hits], candidates, float(nobody))
 
 
-def first_of_each(persons: Sequence[str | None]) -> list[int]:
-    """Places of those that come first; of those not known, all."""
-    first = {}
-    for place, person in enumerate(persons):
-        first.setdefault(place if person is None else person, place)
-    return list(first.values())
+def first_of_each(persons: np.ndarray) -> np.ndarray:
+    """Places at which a number comes for the first time, ascending."""
+    return np.sort(np.unique(persons, return_index=True)[1])
 
 
-def nobody_row(probability: float, level: float, candidates: int) -> dict:
+def nobody_row(probability: float, asked: Asked, candidates: int) -> dict:
     """What ends the list of a query."""
     of_hits = dict.fromkeys(('path', 'identity', 'camera', 'modality', 'score'))
-    about = dict(probability=probability, level=level, candidates=candidates)
+    about = dict(probability=probability, enrolled=asked.enrolled, level=asked.level, candidates=candidates)
     return {'key': None, 'nobody': True, **of_hits, **about}
 
 
@@ -198,7 +159,7 @@ def without_nobody(found: Sequence[dict]) -> tuple[list[dict], dict | None]:
 
 
 def in_words(nobody: Mapping, shown: int) -> str:
-    """What the set of candidates says: 'among these 7 with 95 %, or not enrolled'.
+    """Where the query's person is, by the set of candidates: 'among these 7 with 95 %, or not enrolled'.
 
     Args:
         nobody (Mapping): The row that ends the list.
@@ -207,7 +168,7 @@ def in_words(nobody: Mapping, shown: int) -> str:
     count, level = nobody['candidates'], nobody['level']
     if not count:
         return f'not among these: not enrolled, or one of the {100 * (1 - level):.3g} % whom the set misses'
-    which = f'among {count:,}' if shown < count else 'this one' if count == 1 else f'among these {count:,}'
+    which = f'among {count:,}' if shown < count else 'the marked one' if count == 1 else f'among these {count:,}'
     here = f' ({shown:,} of them here)' if shown < count else ''
     return f'{which} with {100 * level:.4g} %{here}, or not enrolled'
 

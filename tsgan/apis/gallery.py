@@ -5,7 +5,6 @@ import os
 import sys
 import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
@@ -22,15 +21,17 @@ from tsgan.apis.calibrated import (
     check_scale,
     first_of_each,
     judge,
+    known,
     nobody_row,
+    ready,
 )
 from tsgan.evaluation.calibration import Calibration
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
 from tsgan.search import Rows, exact_of, make_engine, switched
 from tsgan.search.files import LIST, is_in, new_name, read_list, write_list, writing
-from tsgan.search.metadata import columns_of, read_metadata, values_of
-from tsgan.search.rows import COLUMNS, TEXTS, seconds
+from tsgan.search.metadata import GIVEN, columns_of, read_metadata, values_of
+from tsgan.search.rows import COLUMNS, TEXTS, People, seconds
 
 GONE = (-1, -1)  # size and time of a file that is not there any more
 BLOCK = 256  # queries at a time, of which many rows are looked at
@@ -502,7 +503,10 @@ class Gallery:
     def _told(self, row: dict, score: float | None = None) -> dict:
         told = {name: row[name] for name in ('path', 'identity', 'camera', 'modality')}
         told['path'] = self._shown(told['path'])
-        return {**told, **({} if score is None else {'score': score}), 'key': row['key'], **row['own']}
+        if score is None:
+            return {**told, 'key': row['key'], **row['own']}
+        own = {name: value for name, value in row['own'].items() if name not in GIVEN}  # an old gallery may have such
+        return {**told, 'score': score, 'key': row['key'], **own}
 
     def _id(self, key: str) -> int:
         number = self._rows.id_of(str(key))
@@ -568,10 +572,11 @@ class Gallery:
 
             With a calibration, a hit also has ``probability``, that it shows the query's person, and ``candidate``,
             whether it is in the set; grouped, whether any row of its identity is. All rows of an identity have one
-            probability, which comes of all of them; a row without one counts as a person of its own. The list ends
-            with ``{'key': None, 'nobody': True, 'probability': ..., 'level': ..., 'candidates': ...}``, where ``path``
-            and so on are None: that the person is in none of the rows that fit, and how many hits there are in the set,
-            those beyond ``topk`` or below ``threshold`` among them. Rows that an approximate engine misses are no
+            probability, which comes of all of them; a row without one counts as another person. The list ends
+            with ``{'key': None, 'nobody': True, 'probability': ..., 'enrolled', 'level', 'candidates': ...}``, where
+            ``path`` and so on are None: the probability that the person is in none of the rows that fit, what was asked
+            for, and how many hits there are in the set, those beyond ``topk`` or below ``threshold`` among them. The
+            probabilities of all people and of nobody add up to 1. Rows that an approximate engine misses are no
             candidates, and count as those do that are further down than it looked.
 
         Raises:
@@ -592,7 +597,8 @@ class Gallery:
             raise ValueError('no query was given, and pool makes one list of several: expected one at least.')
         if calibration is not None:
             check_scale(rerank, pool)
-            asked = Asked.of(calibration, queries, len(vectors), enrolled, level, self.model, self.fingerprint)
+            calibration = ready(calibration, enrolled, level, self.model, self.fingerprint)
+            asked = Asked(calibration, known(queries, len(vectors)), enrolled, level)
         if pool == 'mean':
             vectors = self._checked(vectors.astype(np.float64).mean(axis=0, keepdims=True))
         with self._busy:
@@ -634,67 +640,53 @@ class Gallery:
         threshold: float | None,
     ) -> list[list[dict]]:
         """:meth:`search` with a calibration."""
-        rows_of, num_persons = self._rows.counts(allowed)
-        scales = {query: asked.scales(query, rows_of) for query in set(asked.queries)}
+        people = self._rows.people() if allowed is None else self._rows.people().among(allowed)
+        scales = {query: asked.scales(query, people) for query in set(asked.queries)}
         if len(vectors) >= MIN_QUERIES:
-            modalities = sorted({modality for modality, _ in rows_of})
-            samples = {modality: self._sampled(modality, allowed) for modality in modalities}
-            asked.warn_of_drift(vectors, samples)
+            asked.warn_of_drift(vectors, self._samples(people))
         lists, depth = [], max(topk, min(SEEN, self._engine.max_topk))
         for start in range(0, len(vectors), BLOCK):
             block = slice(start, start + BLOCK)
             found = self._nearest(vectors[block], depth, allowed)
             for vector, query, nearest in zip(vectors[block], asked.queries[block], found, strict=True):
-                least = min((scale.least for scale in scales[query].values()), default=np.inf)
-                scores, ids, rows = self._down_to(least, vector, nearest, depth, allowed, group_by and topk)
-                further = self._further(ids, rows, allowed) if len(ids) < sum(rows_of.values()) else {}
-                about = rows_of, num_persons, asked.enrolled
-                judged = judge(scores, rows, further, scales[query], *about, grouped=group_by is not None)
-                best = judged.places[:topk]
-                hits = self._hits(scores[best], ids[best], threshold)  # the first of them
-                for place, hit in enumerate(hits):
-                    hit['probability'] = float(judged.probabilities[place])
-                    hit['candidate'] = bool(judged.inside[place])
-                lists.append([*hits, nobody_row(judged.nobody, asked.level, int(judged.inside.sum()))])
+                least = min((scale.least for scale in scales[query]), default=np.inf)
+                num_persons = topk if group_by else 0
+                scores, ids, places = self._down_to(least, num_persons, vector, nearest, depth, allowed, people)
+                judged = judge(scores, places, people, scales[query], topk, asked.enrolled, group_by is not None)
+                hits = self._hits(scores[judged.hits], ids[judged.hits], threshold)  # the first of them
+                for hit, chance, inside in zip(hits, judged.probabilities, judged.inside, strict=False):
+                    hit.update(probability=float(chance), candidate=bool(inside))
+                lists.append([*hits, nobody_row(judged.nobody, asked, judged.candidates)])
         return lists
 
     def _down_to(
         self,
         least: float,
+        num_persons: int,
         vector: np.ndarray,
         nearest: tuple[np.ndarray, np.ndarray],
         depth: int,
         allowed: np.ndarray | None,
-        num_persons: int | None,
-    ) -> tuple[np.ndarray, np.ndarray, list[tuple]]:
-        """Scores, ids, identities and kinds of the rows nearest to a query: the ``depth`` that are given, and further
-        down to a score, and to so many people."""
-        scores, ids = nearest
+        people: People,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores, ids and places of the rows nearest to a query: of the ``depth`` that are given, and of those further
+        down to a score and to so many people."""
+        (scores, ids), most = nearest, min(self._engine.max_topk, len(people.ids))
         while True:
-            about = self._rows.about(ids.tolist())
-            rows = [about[number] for number in ids.tolist()]
-            goes_on = len(ids) == depth < self._engine.max_topk and (
-                scores[-1] >= least or (num_persons and len(first_of_each([row[0] for row in rows])) < num_persons)
-            )
-            if not goes_on:
-                return scores, ids, rows
-            depth = min(4 * depth, self._engine.max_topk)
+            places = np.searchsorted(people.ids, ids)
+            enough = not len(ids) or (scores[-1] < least and len(first_of_each(people.persons[places])) >= num_persons)
+            if enough or depth >= most or len(ids) < depth:
+                return scores, ids, places
+            depth = min(4 * depth, most)
             ((scores, ids),) = self._nearest(vector[None], depth, allowed)
 
-    def _further(self, ids: np.ndarray, rows: list[tuple], allowed: np.ndarray | None) -> Counter:
-        """How many other rows there are of the people in some rows, by identity and kind."""
-        mates = self._rows.of({identity for identity, _, _ in rows} - {None})
-        numbers = np.array([number for number, *_ in mates], np.int64)
-        others = ~np.isin(numbers, ids)
-        if allowed is not None:
-            others &= allowed[np.searchsorted(allowed[:-1], numbers)] == numbers
-        return Counter(mates[place][1:] for place in np.flatnonzero(others))
-
-    def _sampled(self, modality: str, allowed: np.ndarray | None) -> tuple[np.ndarray, int]:
-        """Vectors of some rows of a modality, evenly spaced, (n, D), and how many people they may show."""
-        ids = self._rows.select({'modality': [modality]})
-        ids = spaced(ids if allowed is None else np.intersect1d(ids, allowed, assume_unique=True), MAX_SAMPLED)
-        return self._engine.vectors(ids), len(first_of_each(list(self._rows.identities(ids.tolist()).values())))
+    def _samples(self, people: People) -> dict[str, tuple[np.ndarray, int]]:
+        """By modality, vectors of some rows, evenly spaced, (n, D), and how many people they may show."""
+        samples, modality_of = {}, np.array([modality for modality, _ in people.kind_of])
+        for modality in sorted(set(modality_of.tolist())):
+            rows = spaced(np.flatnonzero(modality_of[people.kinds] == modality), MAX_SAMPLED)
+            samples[modality] = self._engine.vectors(people.ids[rows]), len(set(people.persons[rows].tolist()))
+        return samples
 
     def _allowed(
         self, camera: object, modality: object, identity: object, where: object, time: tuple | None
@@ -751,9 +743,13 @@ class Gallery:
 
     def _best_of_each(self, scores: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of rows, best first, the first of each identity."""
-        identities = self._rows.identities(ids.tolist())
-        first = first_of_each([identities[number] for number in ids.tolist()])
-        return scores[first], ids[first]
+        identities, seen, kept = self._rows.identities(ids.tolist()), set(), []
+        for place, number in enumerate(ids.tolist()):
+            name = identities[number]
+            if name is None or name not in seen:
+                seen.add(name)
+                kept.append(place)
+        return scores[kept], ids[kept]
 
     def _reranked(self, query: np.ndarray, topk: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The nearest ``topk`` rows, ranked anew: scores and ids."""

@@ -487,7 +487,7 @@ def numbers(hit: dict) -> list[str]:
     score = f'{hit["score"]:.3f}'
     if 'probability' not in hit:
         return [score]
-    return [score, percent(hit['probability']) + (' candidate' if hit['candidate'] else '')]
+    return [score, percent(hit['probability']) + (', candidate' if hit['candidate'] else '')]
 
 
 def is_gray(image: np.ndarray) -> bool:

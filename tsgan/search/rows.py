@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timezone
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,22 @@ MARKS = {name: 'CAST(? AS TEXT)' if name in (*TEXTS, 'own') else '?' for name in
 CACHED = 8  # filters whose ids are kept
 
 
+class People(NamedTuple):
+    """Whom rows show, by number: an identity is a person, and each row without one shows another."""
+
+    ids: np.ndarray  # (n,) int64, ascending
+    persons: np.ndarray  # (n,) int64, 0, 1, ...
+    kinds: np.ndarray  # (n,) int64, places in kind_of
+    kind_of: list[tuple[str | None, str | None]]  # modality and camera
+
+    def among(self, ids: np.ndarray) -> 'People':
+        """Those of some of the rows, (m,), ascending, numbered anew."""
+        places = np.searchsorted(self.ids, ids)
+        persons = np.unique(self.persons[places], return_inverse=True)[1]
+        there, kinds = np.unique(self.kinds[places], return_inverse=True)
+        return People(ids, persons, kinds, [self.kind_of[kind] for kind in there])
+
+
 class Rows:
     """The rows by id, 1, 2, ...: text columns, the file's size and time of change, and fields of one's own as JSON.
 
@@ -43,7 +60,7 @@ class Rows:
         self.file = file  # that holds just these rows
         self._opened = file is not None  # and is not to be changed
         self._ids = {}  # filter -> ids
-        self._counts = None  # ids, and what was counted of them
+        self._people = None
         if file is None:
             self._connect('')  # a temporary file of SQLite's own, once it is larger than its cache
             self._db.executescript(SCHEMA)
@@ -153,33 +170,21 @@ class Rows:
         query = 'SELECT id, identity FROM rows WHERE id IN (SELECT value FROM json_each(?))'
         return dict(self._query(query, (json.dumps(list(ids)),)))
 
-    def about(self, ids: Iterable[int]) -> dict[int, tuple[str | None, str | None, str | None]]:
-        """Identity, modality and camera of rows by id."""
-        query = 'SELECT id, identity, modality, camera FROM rows WHERE id IN (SELECT value FROM json_each(?))'
-        return {row[0]: row[1:] for row in self._query(query, (json.dumps(list(ids)),))}
-
-    def of(self, identities: Iterable[str]) -> list[tuple[int, str, str | None, str | None]]:
-        """Ids, identities, modalities and cameras of the rows of some people."""
-        query = """
-            SELECT id, identity, modality, camera FROM rows
-            WHERE identity IN (SELECT value FROM json_each(CAST(? AS TEXT)))
-        """
-        return self._query(query, (encoded(json.dumps(list(identities), ensure_ascii=False)),))
-
-    def counts(self, ids: np.ndarray | None = None) -> tuple[dict[tuple[str | None, str | None], int], int]:
-        """How many rows there are, by modality and camera, and how many people they may show: different identities, and
-        each row without one. Of some rows, or of all; those counted last are not counted again."""
-        if self._counts is None or self._counts[0] is not ids:
-            which, values = '', ()
-            if ids is not None:
-                which, values = 'WHERE id IN (SELECT value FROM json_each(?))', (json.dumps(ids.tolist()),)
-            kinds = self._query(
-                f'SELECT modality, camera, COUNT(*) FROM rows {which} GROUP BY modality, camera', values
-            )
-            persons = f'SELECT COUNT(DISTINCT identity) + COUNT(*) - COUNT(identity) FROM rows {which}'
-            rows_of = {(modality, camera): count for modality, camera, count in kinds}
-            self._counts = ids, rows_of, self._query(persons, values)[0][0]
-        return self._counts[1:]
+    def people(self) -> People:
+        """Whom all rows show; read once between two changes."""
+        if self._people is None:
+            table, persons, kinds = [np.empty((0, 3), np.int64)], {}, {}
+            query = 'SELECT id, identity, modality, camera FROM rows WHERE id > ? ORDER BY id LIMIT 10000'
+            number = 0
+            while rows := self._query(query, (number,)):
+                block = []
+                for number, identity, *kind in rows:
+                    person = number if identity is None else identity  # which is text, and never a number
+                    person = persons.setdefault(person, len(persons))
+                    block.append((number, person, kinds.setdefault(tuple(kind), len(kinds))))
+                table.append(np.array(block, np.int64))
+            self._people = People(*np.concatenate(table).T, list(kinds))
+        return self._people
 
     def values(self, field: str) -> list:
         """The different values of a column or of a field of one's own, sorted, without None."""
@@ -222,7 +227,7 @@ class Rows:
     def _changing(self) -> sqlite3.Connection:
         """What may be changed: a copy, where the rows are still those of a file."""
         self._ids.clear()
-        self._counts = None
+        self._people = None
         self.file = None
         if self._opened:
             saved, self._opened = self._db, False
