@@ -275,7 +275,7 @@ def show_nobody(nobody: dict, shown: int) -> str:
     chance = html.escape(percent(nobody['probability']))
     return (
         f'<div class="verdict" role="status"><p><b>{chance}</b> nobody in the gallery</p>'
-        f'<p>The person is {in_words(nobody, shown)}.</p></div>'
+        f'<p>The person is {in_words(nobody, shown)}. Pictures of one person have one percentage.</p></div>'
     )
 
 

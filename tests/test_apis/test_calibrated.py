@@ -384,6 +384,8 @@ def test_twenty_queries_are_compared_with_the_calibration_and_nineteen_are_not()
         warnings.simplefilter('error')
         gallery.search(queries[:19], queries=[{'modality': 'ir'}] * 19, **how)
         gallery.search(unit(20), queries=[{'modality': 'ir'}] * 20, **how)
+        people = [{'modality': 'ir', 'identity': f'{i % 19}'} for i in range(25)]  # frames of 19 people
+        gallery.search(queries, queries=people, **how)
 
 
 def test_what_was_counted_is_counted_anew_after_a_change():

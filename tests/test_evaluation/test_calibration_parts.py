@@ -280,13 +280,10 @@ def test_many_images_of_people_do_not_make_a_stranger_one_of_them(shared):
     assert np.mean(said) > 0.49
 
 
-def test_rows_that_may_show_one_person_do_not_compete():
-    """e / n = 0.25: each of two has odds of 0.25 * 6 to 0.5."""
-    p, nobody = person_probabilities([6, 6], [None, None], 2)
-    np.testing.assert_allclose(p, 1.5 / (0.5 + 1.5))
-    assert nobody == pytest.approx(0.5 / (0.5 + 3))
-    p, _ = person_probabilities([6, 6, 4], [None, None, 'a'], 4)  # but with one whom they do not show
-    np.testing.assert_allclose(p[:2], 0.75 / (0.5 + 0.125 * (4 + 1) + 0.75))
+def test_a_row_that_shows_nobody_known_counts_as_one_more_person():
+    p, nobody = person_probabilities([6, 2, 4, 8], [None, None, 'a', 'a'], 4, 0.5, unseen=3.0)
+    assert p == pytest.approx(np.array([6, 2, 6, 6]) / (4 + 6 + 2 + 6 + 3))  # e / n = 1 / 8, (1 - e) 8 = 4
+    assert nobody == pytest.approx(4 / (4 + 6 + 2 + 6 + 3))
 
 
 def test_who_cannot_be_there_has_no_probability():

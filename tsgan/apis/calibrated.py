@@ -22,6 +22,7 @@ class Query(NamedTuple):
 
     modality: str
     camera: int  # its number; -1: not known
+    identity: str | None  # whom it shows; None: not known
 
 
 class Scale(NamedTuple):
@@ -69,16 +70,18 @@ class Asked(NamedTuple):
         return scales
 
     def warn_of_drift(self, queries: np.ndarray, samples: Mapping[str, tuple[np.ndarray, int]]) -> None:
-        """Warn, once, where scores are not distributed as those of the calibration.
+        """Warn, once, where scores are not distributed as those of the calibration; of each known person by one query.
 
         Args:
             queries (np.ndarray): (Nq, D), of unit length.
             samples (Mapping): Modality -> some rows that are searched, (n, D), of unit length, and how many people they
                 may show.
         """
-        sentences = []
+        sentences, people = [], {}
+        for row, query in enumerate(self.queries):  # one of each person: frames of somebody are alike
+            people.setdefault((query.modality, row if query.identity is None else query.identity), row)
         for modality in ('rgb', 'ir'):
-            asking = queries[[query.modality == modality for query in self.queries]]
+            asking = queries[[row for (of, _), row in people.items() if of == modality]]
             for other, (rows, num_persons) in samples.items() if len(asking) >= MIN_QUERIES else ():
                 drift = self.calibration.group(modality, other).check(list(asking @ rows.T), num_persons)
                 sentences += [drift.sentence] if drift.drifted else []
@@ -197,8 +200,9 @@ def known(queries: object, count: int) -> list[Query]:
                 f'scores are calibrated by modality, and that of query {number} is {about.get("modality")!r}: expected '
                 "'rgb' or 'ir'."
             )
-        camera = about.get('camera')
-        found.append(Query(about['modality'], camera_number(None if camera is None else str(camera))))
+        camera, identity = about.get('camera'), about.get('identity')
+        number = camera_number(None if camera is None else str(camera))
+        found.append(Query(about['modality'], number, None if identity is None else str(identity)))
     return found
 
 

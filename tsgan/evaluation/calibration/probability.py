@@ -97,8 +97,7 @@ def person_probabilities(
     anybody's. A ratio of a row has mean 1 among strangers, and so has the mean of many rows, however much alike they
     are: so to strangers P(nobody) is 1 - e or more on average. The best of many rows, or the product, promises no such
     thing. Where several rows of the person score as one person's, the mean says too little. A row of which nobody knows
-    whom it shows counts as one person in P(nobody), but it does not compete with others of its kind, which may show the
-    same: its odds are (e/n) r_i to the rest without these.
+    whom it shows counts as one more person: where several show the same, they share this person's probability.
 
     Args:
         ratios (np.ndarray): Likelihood ratios of the rows that were seen, (K,), above 0, as of :meth:`Group.ratio`.
@@ -123,18 +122,16 @@ def person_probabilities(
     if not (np.isfinite(unseen) and unseen >= 0):
         raise ValueError(f'unseen is a mean ratio, at least 0, not {unseen}.')
     of_person: dict[object, list[float]] = {}
-    for person, ratio in zip(persons, ratios.tolist(), strict=True):
-        if person is not None:
-            of_person.setdefault(person, []).append(ratio)
-    means = {person: sum(each) / len(each) for person, each in of_person.items()}
-    unknown = np.array([person is None for person in persons], bool)
-    seen = len(means) + int(unknown.sum())
+    labels = [('row', row) if person is None else ('person', person) for row, person in enumerate(persons)]
+    for label, ratio in zip(labels, ratios.tolist(), strict=True):
+        of_person.setdefault(label, []).append(ratio)
+    means = {label: sum(each) / len(each) for label, each in of_person.items()}
+    seen = len(means)
     if num_persons < max(1, seen):
         raise ValueError(f'num_persons is {num_persons}, and the rows show {seen}: expected as many at least.')
     prior = enrolled / num_persons
-    rest = (1 - enrolled) + prior * (sum(means.values()) + (num_persons - seen) * unseen)
-    whole = rest + prior * ratios[unknown].sum()
-    odds = prior * np.array([means.get(person, ratio) for person, ratio in zip(persons, ratios, strict=True)])
+    whole = (1 - enrolled) + prior * (sum(means.values()) + (num_persons - seen) * unseen)
+    odds = prior * np.array([means[label] for label in labels])
     if whole == 0:
         raise ValueError('enrolled is 1, no row was given, and unseen is 0: nobody is left.')
-    return np.where(unknown, odds / (rest + odds), odds / whole), (1 - enrolled) / whole
+    return odds / whole, (1 - enrolled) / whole
