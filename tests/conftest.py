@@ -11,6 +11,7 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 from mmpretrain.structures import DataSample
+from scripts import load
 
 from tsgan.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS
 
@@ -97,6 +98,22 @@ def scope():
 
 def build(cfg: dict, **changes):
     return MODELS.build(copy.deepcopy({**cfg, **changes}))
+
+
+@pytest.fixture(scope='session')
+def screenshot():
+    """The module that serves the page and starts a browser."""
+    return load('demo/screenshot.py')
+
+
+@pytest.fixture(scope='module')
+def chromium(screenshot):
+    """A browser."""
+    try:
+        with screenshot.browser() as chromium:
+            yield chromium
+    except (FileNotFoundError, ImportError) as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

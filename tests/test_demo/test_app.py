@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from command_lines import run
 from PIL import Image
-from test_demo.conftest import DEMO
+from scripts import REPO
 
 from tsgan.apis import Gallery
 from tsgan.datasets.loose_images import find_images
@@ -394,12 +394,12 @@ def test_another_sites_name_that_leads_here_is_refused(app):
 
 @pytest.mark.parametrize('script', ['app.py', 'screenshot.py'])
 def test_help_is_all_that_it_gives(script, tmp_path):
-    said = run([sys.executable, DEMO / script, '--help'], tmp_path).text
+    said = run([sys.executable, REPO / 'demo' / script, '--help'], tmp_path).text
     assert said.startswith('usage: ') and not list(tmp_path.iterdir())
 
 
 def error(folder, *arguments):
-    return run([sys.executable, DEMO / 'app.py', *arguments], folder, fails=True).error
+    return run([sys.executable, REPO / 'demo' / 'app.py', *arguments], folder, fails=True).error
 
 
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, calibration):

@@ -45,15 +45,6 @@ def calibrated(app, screenshot, cache, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope='module')
-def chromium(screenshot):
-    try:
-        with screenshot.browser() as chromium:
-            yield chromium
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture
 def visit(chromium, address):
     """Opens the page as a new visitor, and notes what the browser asks for and complains of."""

@@ -249,19 +249,16 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(built, screenshot):
+def opened(built, chromium):
     """The built page, opened from disk; fails on what the browser complains of or fetches from elsewhere."""
     noted = []
-    try:
-        with screenshot.browser() as chromium:
-            page = chromium.new_page()
-            page.on('pageerror', lambda error: noted.append(str(error)))
-            page.on('console', lambda said: noted.append(said.text))
-            page.on('request', lambda asked: asked.url.startswith('file:') or noted.append(asked.url))
-            page.goto((built[0] / 'leaderboard.html').as_uri())
-            yield page
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    page = chromium.new_page()
+    page.on('pageerror', lambda error: noted.append(str(error)))
+    page.on('console', lambda said: noted.append(said.text))
+    page.on('request', lambda asked: asked.url.startswith('file:') or noted.append(asked.url))
+    page.goto((built[0] / 'leaderboard.html').as_uri())
+    yield page
+    page.close()
     assert noted == []
 
 

@@ -1,6 +1,5 @@
 """tools/regdb_splits.py: for real with two splits of the small RegDB, and its decisions with trainings made up."""
 
-import importlib.util
 import json
 import os
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from scripts import load
 
 from tsgan.datasets import RegDB
 
@@ -95,9 +95,7 @@ def test_a_training_that_fails_ends_it_with_its_own_words(regdb_splits):
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
     """The tool as a module, whose trainings and tests only leave the files of real ones; `tool.calls` lists them."""
-    spec = importlib.util.spec_from_file_location('regdb_splits', REPO / 'tools/regdb_splits.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load('tools/regdb_splits.py')
     module.calls = []
 
     def call(name, config, *arguments):

@@ -1,6 +1,5 @@
 """tools/reproduce.py, with trainings and tests made up."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from scripts import load
 
 from tsgan.experiments import TABLES, campaign, load_config
 
@@ -21,9 +21,7 @@ METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
 @pytest.fixture
 def tool(monkeypatch, tmp_path):
     """The module in an empty folder; `start(...)` is a command line, `calls` are the trainings and tests it makes."""
-    spec = importlib.util.spec_from_file_location('reproduce', ROOT / 'tools/reproduce.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load('tools/reproduce.py')
     module.calls, module.broken = [], ()
 
     def call(self, log, name, config, *arguments):

@@ -1,23 +1,16 @@
 """The tables that the tools print, from numbers made up here."""
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
 
 from command_lines import run
+from scripts import load
 
 from tsgan.experiments.steps import PROGRESS
 
 ROOT = Path(__file__).parents[2]
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_demo_puts_its_numbers_beside_the_papers():

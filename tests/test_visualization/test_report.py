@@ -293,19 +293,6 @@ def test_a_protocol_is_made_anew_from_its_description(test_run):
         described_protocol({'protocol': 'Market'})
 
 
-@pytest.fixture
-def chromium():
-    sync_api = pytest.importorskip('playwright.sync_api', reason='no playwright: pip install playwright')
-    with sync_api.sync_playwright() as playwright:
-        path = shutil.which('chromium') or shutil.which('chromium-browser') or shutil.which('google-chrome')
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=['--no-sandbox'])
-        except sync_api.Error:
-            pytest.skip('no Chromium: apt-get install chromium, or playwright install chromium')
-        yield browser
-        browser.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(('width', 'scheme'), [(1280, 'light'), (390, 'dark')])
 def test_a_browser_opens_it_from_disk_without_a_network(chromium, test_run, written, width, scheme):
