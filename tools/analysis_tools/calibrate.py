@@ -9,7 +9,13 @@ import argparse
 import numpy as np
 
 from tsgan.command_line import MODEL, add_model_arguments, out_file, run
-from tsgan.evaluation.calibration import Calibration, calibration_table, held_out_reliability
+from tsgan.evaluation.calibration import (
+    FALSE_ALARM_RATES,
+    LEVELS,
+    Calibration,
+    calibration_table,
+    held_out_reliability,
+)
 from tsgan.evaluation.command_line import read_words
 from tsgan.evaluation.features import image_labels, load_labelled_features
 
@@ -32,8 +38,8 @@ def parse_args() -> argparse.Namespace:
         default='isotonic',
         help='curve of the probability; default: isotonic',
     )
-    parser.add_argument('--levels', nargs='+', type=float, default=[0.8, 0.9, 0.95, 0.99], help='of candidate sets')
-    parser.add_argument('--false-alarm-rates', nargs='+', type=float, default=[0.001, 0.01, 0.05, 0.1], metavar='RATE')
+    parser.add_argument('--levels', nargs='+', type=float, default=LEVELS, help='of candidate sets')
+    parser.add_argument('--false-alarm-rates', nargs='+', type=float, default=FALSE_ALARM_RATES, metavar='RATE')
     parser.add_argument(
         '--gallery-sizes', nargs='+', type=int, metavar='PEOPLE', help='default: 1 2 5 10 ... half of the identities'
     )

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tsgan.evaluation.calibration import Calibration, Group, person_probabilities
+from tsgan.evaluation.calibration import LEAST_QUERIES, Calibration, Group, person_probabilities
 from tsgan.evaluation.features import camera_number
 from tsgan.search.rows import People
 
 SEEN = 1000  # rows of a query, the nearest, that are looked at at least; of those below, their mean is enough
-MIN_QUERIES = 20  # from which on scores are compared with those of the calibration
 MAX_SAMPLED = 300  # rows by which they are
 
 
@@ -82,7 +81,7 @@ class Asked(NamedTuple):
             people.setdefault((query.modality, row if query.identity is None else query.identity), row)
         for modality in ('rgb', 'ir'):
             asking = queries[[row for (of, _), row in people.items() if of == modality]]
-            for other, (rows, num_persons) in samples.items() if len(asking) >= MIN_QUERIES else ():
+            for other, (rows, num_persons) in samples.items() if len(asking) >= LEAST_QUERIES else ():
                 drift = self.calibration.group(modality, other).check(list(asking @ rows.T), num_persons)
                 sentences += [drift.sentence] if drift.drifted else []
         if sentences:

@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tsgan.apis.calibrated import (
     MAX_SAMPLED,
-    MIN_QUERIES,
     SEEN,
     Asked,
     check_scale,
@@ -25,7 +24,7 @@ from tsgan.apis.calibrated import (
     nobody_row,
     ready,
 )
-from tsgan.evaluation.calibration import Calibration
+from tsgan.evaluation.calibration import LEAST_QUERIES, Calibration
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
 from tsgan.search import Rows, exact_of, make_engine, switched
@@ -642,7 +641,7 @@ class Gallery:
         """:meth:`search` with a calibration."""
         people = self._rows.people() if allowed is None else self._rows.people().among(allowed)
         scales = {query: asked.scales(query, people) for query in set(asked.queries)}
-        if len(vectors) >= MIN_QUERIES:
+        if len(vectors) >= LEAST_QUERIES:
             asked.warn_of_drift(vectors, self._samples(people))
         lists, depth = [], max(topk, min(SEEN, self._engine.max_topk))
         for start in range(0, len(vectors), BLOCK):

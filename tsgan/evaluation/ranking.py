@@ -190,10 +190,19 @@ def _score_chunk(
     return QueryScores(valid, first_match, ap, matches / np.maximum(last, 1))
 
 
+def sortable(values: np.ndarray) -> np.ndarray:
+    """Numbers as integers of the same order, int32: as float32, of which -0 and 0 are one."""
+    return flipped((values.astype(np.float32) + np.float32(0)).view(np.int32))  # + 0 makes -0 the same number as 0
+
+
+def flipped(bits: np.ndarray) -> np.ndarray:
+    """Bits of float32 as integers of the same order, and back, int32: floats are sign and magnitude."""
+    return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+
+
 def _sort_keys(dist: np.ndarray, match: np.ndarray, exclude: np.ndarray | None, ties: str) -> np.ndarray:
     """One integer a pair that sorts by (distance, tie bit, gallery index) and ends in the match bit, (Q, G) int64."""
-    bits = (dist.astype(np.float32) + np.float32(0)).view(np.int32)  # + 0 makes -0 the same number as 0
-    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)  # floats are sign and magnitude: now the negative ones sort too
+    bits = sortable(dist)
     if exclude is not None:  # behind every other pair, and no match
         bits[exclude] = np.iinfo(np.int32).max
         match = match & ~exclude

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .ranking import flipped, sortable
+
 FARS = (0.001, 0.01)
 VERIFICATION_NAMES = (*(f'TAR@FAR={far:g}' for far in FARS), 'EER')
 MOST_THRESHOLDS = 512  # of each kind that resamples are searched at, where there are more scores
@@ -156,16 +158,13 @@ def sort_pairs(scores: np.ndarray, query_people: np.ndarray, gallery_people: np.
     query_people, row = np.unique(query_people, return_inverse=True)
     gallery_people, column = np.unique(gallery_people, return_inverse=True)
     seen = scores > -np.inf
-    bits = (scores[seen] + np.float32(0)).view(np.int32)  # (P,); + 0 makes -0 the same number as 0
-    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)  # floats are sign and magnitude: now the negative ones sort too
-    keys = bits.astype(np.int64)
+    keys = sortable(scores[seen]).astype(np.int64)  # (P,)
     keys <<= 32
     keys |= (row[:, None] * len(gallery_people) + column)[seen]
     keys.sort()  # integers, since an order by indices takes ten times as long
     cells = (keys & 0xFFFFFFFF).astype(np.int32)
-    bits = (keys >> 32).astype(np.int32)
-    bits ^= (bits >> 31) & np.int32(0x7FFFFFFF)
-    return Pairs(bits.view(np.float32), cells, query_people, gallery_people)
+    scores = flipped((keys >> 32).astype(np.int32)).view(np.float32)
+    return Pairs(scores, cells, query_people, gallery_people)
 
 
 def resample_verification(pairs: Pairs, weights: np.ndarray, memory_mb: float = 1024) -> np.ndarray:

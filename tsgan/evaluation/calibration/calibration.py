@@ -19,6 +19,8 @@ from .reliability import Reliability, reliability
 
 MODALITIES = ('rgb', 'ir')
 LEAST_IDS = 5
+LEVELS = (0.8, 0.9, 0.95, 0.99)  # of candidate sets
+FALSE_ALARM_RATES = (0.001, 0.01, 0.05, 0.1)  # of thresholds
 CAMERA_IDS = 100  # a pair of cameras has a group of its own from so many on: enough for 99 % sets, and 1 % false alarms
 
 
@@ -55,8 +57,8 @@ class Calibration:
         modalities: np.ndarray,
         *,
         method: str = 'isotonic',
-        levels: Sequence[float] = (0.8, 0.9, 0.95, 0.99),
-        false_alarm_rates: Sequence[float] = (0.001, 0.01, 0.05, 0.1),
+        levels: Sequence[float] = LEVELS,
+        false_alarm_rates: Sequence[float] = FALSE_ALARM_RATES,
         gallery_sizes: Sequence[int] | None = None,
         model: str = '',
         fingerprint: str = '',

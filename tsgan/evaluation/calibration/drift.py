@@ -14,9 +14,7 @@ from scipy.special import fdtrc
 
 LEAST_QUERIES = 20
 SIZE = 0.01  # of false warnings
-LEAST_VARIANCE = (
-    1e-9  # of polynomials that never varied in the calibration: a change of theirs is seen, rounding is not
-)
+LEAST_VARIANCE = 1e-9  # where nothing varied in the calibration: a change is seen, rounding is not
 
 
 class Drift(NamedTuple):

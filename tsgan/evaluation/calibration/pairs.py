@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_SAME = 256  # pairs of one identity; of more, so many are drawn
-MOST_DIFFERENT = (
-    1_000_000  # pairs of two identities, in all rounds together; the first round is whole, though it has more
-)
+MOST_DIFFERENT = 1_000_000  # pairs of two identities, in all rounds; the first round is whole, though it has more
 MOST_PEOPLE = 3000  # of a round
 MOST_ROUNDS = 16
 

@@ -78,3 +78,8 @@ def convention(
 ) -> Callable[[Measure], Convention]:
     """Makes a convention of the function that measures by it."""
     return lambda measure: Convention(name, source, sentence, lacks, measure)
+
+
+def only(name: str, protocol: type) -> Callable[[Case], str]:
+    """What `lacks` says of a convention that is of one data set: its name, where another is measured."""
+    return lambda case: '' if isinstance(case.protocol, protocol) else name

@@ -8,7 +8,7 @@ import numpy as np
 from ..evaluate import ScoredSetting
 from ..protocols import LLCMProtocol, Setting, SYSUMM01Protocol, Trial
 from ..protocols.base import both_sides, draw_one_per_folder, folders
-from .base import Case, convention
+from .base import Case, convention, only
 
 OFFICIAL_TRIALS = 10
 
@@ -99,7 +99,7 @@ def turned_round(case: Case) -> dict[str, ScoredSetting]:
     source='IDKL (Ren and Zhang, CVPR 2024): 1KK077/IDKL IDKL/data/dataset.py, utils/eval_llcm.py (all images of a '
     'modality have one camera number)',
     sentence="The gallery is all images of the other modality, those of the query's own camera too.",
-    lacks=lambda case: '' if isinstance(case.protocol, LLCMProtocol) else 'LLCM',
+    lacks=only('LLCM', LLCMProtocol),
 )
 def whole_gallery(case: Case) -> dict[str, ScoredSetting]:
     """Nothing is drawn, nothing is hidden."""

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from ..evaluate import ScoredSetting
 from ..protocols import RegDBProtocol, SYSUMM01Protocol
-from .base import Case, convention
+from .base import Case, convention, only
 
 
 @convention(
     'CMC by identity',
     source='MPANet (Wu et al., CVPR 2021): DoubtedSteam/MPANet utils/eval_regdb.py, get_cmc()',
     sentence='CMC counts identities, not images: R1, mAP and mINP are the same, R5 to R20 are higher.',
-    lacks=lambda case: '' if isinstance(case.protocol, RegDBProtocol) else 'RegDB',
+    lacks=only('RegDB', RegDBProtocol),
 )
 def by_identity(case: Case) -> dict[str, ScoredSetting]:
     """Walking the ranked list, each identity is kept once."""
@@ -22,7 +22,7 @@ def by_identity(case: Case) -> dict[str, ScoredSetting]:
     'CMC by image',
     source='VersReID: iSEE-Laboratory/VersReID utils/metrics.py, eval_sysu_mm01_one_trial()',
     sentence='CMC counts images, not identities: R1, mAP and mINP are the same, R5 to R20 are lower.',
-    lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol) else 'SYSU-MM01',
+    lacks=only('SYSU-MM01', SYSUMM01Protocol),
 )
 def by_image(case: Case) -> dict[str, ScoredSetting]:
     """Every image of the ranked list counts."""
@@ -34,7 +34,7 @@ def by_image(case: Case) -> dict[str, ScoredSetting]:
     source='the Market-1501 rule (same identity and camera), which across modalities hides nothing: '
     'iSEE-Laboratory/VersReID utils/metrics.py, eval_func(), which its joint test of several data sets uses',
     sentence='Probes of camera 3 search camera 2 too, which stands in the same room.',
-    lacks=lambda case: '' if isinstance(case.protocol, SYSUMM01Protocol) else 'SYSU-MM01',
+    lacks=only('SYSU-MM01', SYSUMM01Protocol),
 )
 def camera_2_seen(case: Case) -> dict[str, ScoredSetting]:
     """Nothing is hidden."""
