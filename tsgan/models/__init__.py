@@ -1,4 +1,4 @@
-from . import gan, losses, rivals
+from . import backbones, gan, losses, rivals
 from .alternating import AlternatingModel
 from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet
 from .tsgan import TSGAN
@@ -11,6 +11,7 @@ __all__ = [
     'ReIDHead',
     'ReIDNet',
     'TSGAN',
+    'backbones',
     'gan',
     'losses',
     'rivals',
