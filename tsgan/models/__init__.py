@@ -1,4 +1,4 @@
-from . import gan, losses, rivals
+from . import backbones, gan, losses, rivals
 from .alternating import AlternatingModel
 from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet, StripeHeads
 from .teacher_student import TeacherStudent
@@ -14,6 +14,7 @@ __all__ = [
     'StripeHeads',
     'TSGAN',
     'TeacherStudent',
+    'backbones',
     'gan',
     'losses',
     'rivals',
