@@ -72,7 +72,7 @@ def _after(dataset, row: int) -> list[np.ndarray]:
 
 
 def _image(inputs: torch.Tensor) -> np.ndarray:
-    """BGR -> RGB, (3, H, W) -> (H, W, 3). Raises ValueError where it is no image as the networks' preprocessors take it."""
+    """BGR -> RGB, (3, H, W) -> (H, W, 3). Raises ValueError where it is none that the networks' preprocessors take."""
     if inputs.dtype != torch.uint8 or inputs.ndim != 3 or len(inputs) != 3:
         raise ValueError(
             f'the pipeline ends in {inputs.dtype} of shape {tuple(inputs.shape)}: expected torch.uint8 of (3, H, W), '
