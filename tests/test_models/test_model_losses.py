@@ -130,6 +130,14 @@ def test_stripes_are_pooled_apart_and_all_features_are_joined_at_test():
     assert output.branches.keys() == {'before_neck', 'after_neck', 'whole', 'part_1', 'part_2'}
 
 
+def test_stripes_begin_as_a_head_of_the_whole_does_and_as_their_config_says():
+    net = net_of(parts=dict(STRIPES, init_cfg=dict(type='Normal', layer='BatchNorm1d', mean=2, std=0.01)))
+    net.init_weights()
+    for head in (net.head, *net.parts.heads):
+        assert 0.0008 < head.classifier.weight.std() < 0.0012
+    assert all(head.neck.weight.mean() > 1.9 for head in net.parts.heads)
+
+
 def test_without_a_head_of_the_whole_v_is_the_parts_joined_and_has_no_logits():
     net = net_of(head=None, parts=dict(STRIPES, bn_neck=False, embedding_channels=16))
     output = net(torch.randn(4, 3, 64, 32))
