@@ -44,7 +44,9 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
-    log = model.train_step(make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()]))), wrapper)
+    stripes = (cfg.model.reid.get('parts') or {}).get('num_stripes', 1)
+    batch = make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()])), height=max(64, 16 * stripes))
+    log = model.train_step(batch, wrapper)
     assert all(torch.isfinite(value).all() for value in log.values()), log
     for phase in model.phases:
         after = getattr(model, phase).parameters()

@@ -57,7 +57,7 @@ def test_a_config_trains_two_steps_and_its_checkpoint_is_tested(name, workshop, 
         loader.update(num_workers=0, persistent_workers=False, batch_size=16 if 'modern' in name else 8)
     cfg.train_dataloader.dataset.split = 'train'
     if row not in UNTRAINED:  # those look at an image once
-        cfg.train_dataloader.batch_sampler.num_batches = 2
+        cfg.train_dataloader.batch_sampler.update(num_batches=2, num_pairs=2)
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
 
