@@ -37,8 +37,13 @@ BASELINE = dict(
         encoder=dict(type='Encoder', backbone=STUDENT),
         head=dict(type='ReIDHead', num_classes=NUM_IDS, in_channels=128, bn_neck=True),
     ),
-    loss_id=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
-    loss_tri=dict(type='BatchHardTripletLoss'),
+    losses=dict(
+        loss_id=dict(
+            type='OnLogits',
+            loss=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
+        ),
+        loss_tri=dict(type='OnVectors', loss=dict(type='BatchHardTripletLoss')),
+    ),
 )
 TSGAN = dict(
     BASELINE,

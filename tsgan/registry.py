@@ -25,7 +25,12 @@ MODELS = Registry('model', parent=root.MODELS, scope='tsgan', locations=['tsgan.
 DATASETS = Registry('dataset', parent=root.DATASETS, scope='tsgan', locations=DATA_SETS)
 DATA_SAMPLERS = Registry('data sampler', parent=root.DATA_SAMPLERS, scope='tsgan', locations=['tsgan.datasets.sampler'])
 TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets.transforms'])
-FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets.sampler'])
+FUNCTIONS = Registry(
+    'function',
+    parent=root.FUNCTIONS,
+    scope='tsgan',
+    locations=['tsgan.datasets.sampler', 'tsgan.datasets.transforms'],
+)
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 HOOKS = Registry('hook', parent=root.HOOKS, scope='tsgan', locations=['tsgan.engine', 'tsgan.visualization.hooks'])

@@ -1,14 +1,19 @@
 from tsgan.lazy import lazily
 
 _PLACES = {
+    'ChannelExchange': 'transforms',
     'IdentityPairBatchSampler': 'sampler',
     'ImageFolderReID': 'image_folder',
     'LLCM': 'llcm',
     'LoadReIDImage': 'transforms',
+    'ModalityViews': 'transforms',
+    'ModerateRLE': 'transforms',
+    'RadicalRLE': 'transforms',
     'RegDB': 'regdb',
     'ReIDDataset': 'reid_dataset',
     'SYSUMM01': 'sysu_mm01',
     'check_images': 'checks',
+    'collate_views': 'transforms',
     'seed_worker': 'sampler',
 }
 __all__ = list(_PLACES)

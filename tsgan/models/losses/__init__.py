@@ -3,6 +3,7 @@ from .cycle_loss import CycleConsistencyLoss
 from .distances import centres, euclidean_distances, known, masked_mean, same
 from .gathering import gathered
 from .hetero_centre import HeteroCentreTripletLoss
+from .of_output import OnLogits, OnVectors, named
 from .pmt import DiscriminativeCentreLoss, ModalitySharedEnhancementLoss
 from .precision import at_least_float32
 from .teacher_student_loss import TeacherStudentLoss
@@ -17,6 +18,8 @@ __all__ = [
     'HeteroCentreTripletLoss',
     'LSGANLoss',
     'ModalitySharedEnhancementLoss',
+    'OnLogits',
+    'OnVectors',
     'SquaredWeightedTripletLoss',
     'TeacherStudentLoss',
     'VanillaGANLoss',
@@ -28,5 +31,6 @@ __all__ = [
     'gathered',
     'known',
     'masked_mean',
+    'named',
     'same',
 ]

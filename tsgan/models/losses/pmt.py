@@ -78,12 +78,12 @@ class DiscriminativeCentreLoss(nn.Module):
         """Args:
             vectors (Tensor): (N, C), in any order; every rank holds the same number.
             labels (Tensor): Identities, (N,).
-            is_rgb (Tensor, optional): Not used.
+            is_rgb (Tensor, optional): Which are of RGB images, (N,) bool; makes no difference. Defaults to None.
 
         Returns:
             Tensor: The weighted loss, a scalar. A batch of one identity gives 0.
         """
-        vectors, labels, _ = gathered(vectors, labels)
+        vectors, labels, _ = gathered(vectors, labels, is_rgb)
         vectors = at_least_float32(vectors)
         centre, identity, _ = centres(vectors, labels)  # (K, C), (K,)
         distance = euclidean_distances(centre, vectors)  # (K, N)

@@ -45,12 +45,12 @@ class WeightedTripletLoss(nn.Module):
         """Args:
             vectors (Tensor): V, (N, C); every rank holds the same number.
             labels (Tensor): Identities, (N,).
-            is_rgb (Tensor, optional): Not used.
+            is_rgb (Tensor, optional): Which are of RGB images, (N,) bool; makes no difference. Defaults to None.
 
         Returns:
             Tensor: The weighted loss, a scalar. A batch of one identity, which has no negatives, gives 0.
         """
-        vectors, labels, _ = gathered(vectors, labels)
+        vectors, labels, _ = gathered(vectors, labels, is_rgb)
         positive, negative = weighted_distances(at_least_float32(vectors), labels)
         return self.loss_weight * F.softplus(positive - negative).mean() * has_negatives(labels)
 
@@ -114,13 +114,13 @@ class SquaredWeightedTripletLoss(nn.Module):
         """Args:
             vectors (Tensor): V, (N, C); every rank holds the same number.
             labels (Tensor): Identities, (N,).
-            is_rgb (Tensor, optional): Not used.
+            is_rgb (Tensor, optional): Which are of RGB images, (N,) bool; makes no difference. Defaults to None.
 
         Returns:
             dict[str, Tensor]: ``loss``, the weighted loss, and ``capped``, the share of anchors with P > Q that the
             cap keeps from moving: scalars. A batch of one identity, which has no negatives, gives 0 and 0.
         """
-        vectors, labels, _ = gathered(vectors, labels)
+        vectors, labels, _ = gathered(vectors, labels, is_rgb)
         vectors = at_least_float32(vectors)
         if self.scale == 'unit':
             vectors = F.normalize(vectors, dim=1)
