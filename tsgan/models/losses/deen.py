@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
-from .distances import centres, euclidean_distances, same
+from .distances import centres, euclidean_distances, known, same
 from .gathering import gathered
 from .precision import at_least_float32
 
@@ -55,19 +55,16 @@ class CentreGuidedPairMiningLoss(nn.Module):
         Raises:
             ValueError: When the batch does not say which images are RGB, or has no three blocks.
         """
-        if is_rgb is None:
-            raise ValueError(
-                'CentreGuidedPairMiningLoss compares modalities, but the data samples of this batch lack theirs: '
-                "expected 'rgb' or 'ir' in the field `modality` of each."
-            )
         check_blocks(self, vectors, labels)
-        blocks = zip(vectors.chunk(3), labels.chunk(3), is_rgb.chunk(3), strict=True)
+        blocks = zip(vectors.chunk(3), labels.chunk(3), known(is_rgb, self).chunk(3), strict=True)
         plain, *expanded = [modality_centres(*gathered(*block)) for block in blocks]
         return self.loss_weight * sum(self.pair(*plain, *block) for block in expanded)
 
     def pair(self, c1: Tensor, c2: Tensor, c3: Tensor, c4: Tensor) -> Tensor:
         """CPM of the plain block's and an expanded block's centres of K identities, (K, C) each."""
-        return (self.pulled(c2, c3, c1) + self.pulled(c1, c4, c2)).sum() / 2 / max(len(c1), 1)
+        if len(c1) == 0:
+            return c1.sum()  # 0, and so is its gradient
+        return (self.pulled(c2, c3, c1) + self.pulled(c1, c4, c2)).mean() / 2
 
     def pulled(self, centre: Tensor, to: Tensor, past: Tensor) -> Tensor:
         """A or B of each identity, (K,): ``centre`` of one modality is to be nearer ``to`` that of the other than

@@ -9,7 +9,7 @@ from torch import Tensor
 from tsgan.registry import MODELS
 from tsgan.structures import ReIDOutput
 
-from .distances import centres, euclidean_distances, masked_mean, same
+from .distances import centres, euclidean_distances, known, masked_mean, same
 from .gathering import gathered
 from .precision import at_least_float32
 
@@ -85,7 +85,9 @@ class MaskOverlapLoss(nn.Module):
 
 @MODELS.register_module()
 class ModalityIdentityLoss(nn.Module):
-    """MPANet's identity loss of each modality's own classifier: cross-entropy, mean over the modality's images, RGB + IR.
+    """MPANet's identity loss of each modality's own classifier.
+
+    Cross-entropy, mean over the RGB images plus mean over the IR images.
 
     Args:
         loss_weight (float): Defaults to 1.0: the published configs say 0.5, and the code adds it twice.
@@ -106,10 +108,11 @@ class ModalityIdentityLoss(nn.Module):
             Tensor: The weighted loss, a scalar; a modality without images adds 0.
 
         Raises:
-            ValueError: When the network has no such classifiers.
+            ValueError: When the network has no such classifiers, or the batch does not say which images are RGB.
         """
         logits = at_least_float32(extra(self, output, 'own_logits'))
         each = F.cross_entropy(logits, labels, reduction='none')  # (N,)
+        is_rgb = known(is_rgb, self)
         return self.loss_weight * masked_mean(each.expand(2, -1), torch.stack([is_rgb, ~is_rgb])).sum()
 
 

@@ -1,7 +1,8 @@
-"""DEEN: Zhang and Wang, "Diverse Embedding Expansion Network and Low-Light Cross-Modality Benchmark for Visible-Infrared
-Person Re-identification", CVPR 2023."""
+"""DEEN: Zhang and Wang, "Diverse Embedding Expansion Network and Low-Light Cross-Modality Benchmark for
+Visible-Infrared Person Re-identification", CVPR 2023."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +14,14 @@ from tsgan.models.reid import ReIDNet
 from tsgan.registry import MODELS
 from tsgan.structures import ReIDOutput
 
+BLOCKS = 3  # of rows that DEE makes of a batch
+
 
 class CrossStageNonLocal(nn.Module):
     """Adds to the map x that a stage made something that it takes from the map x0 which the stage was given.
 
-    x + BN(W y(theta(x), phi(x0), g(x0))), with 1x1 convolutions theta, phi, g and W. The weight of BN is 0 at the start,
-    so that this then is x.
+    x + BN(W y(theta(x), phi(x0), g(x0))), with 1x1 convolutions theta, phi, g and W. BN begins with weight 0, and so this
+    begins as x.
 
     Args:
         channels (int): C, of x.
@@ -76,8 +79,8 @@ class ChannelNonLocal(CrossStageNonLocal):
 class PositionNonLocal(CrossStageNonLocal):
     """PNL: which positions of x0 go with which of x; y has the size of x.
 
-    y_i = 1/P0 sum_j (theta(x)_i^T phi(x0)_j) g(x0)_j over the P0 positions j of x0. No softmax, so that the sum over j of
-    g_j phi_j^T, (C', C'), is made once for all i. (The published code has half as many positions of twice as many
+    y_i = 1/P0 sum_j (theta(x)_i^T phi(x0)_j) g(x0)_j over the P0 positions j of x0. No softmax, so that the sum over j
+    of g_j phi_j^T, (C', C'), is made once for all i. (The published code has half as many positions of twice as many
     channels: it takes a position of the upper half and that of the lower half for one.)
 
     Args:
@@ -178,31 +181,73 @@ class EmbeddingExpansion(nn.Module):
         return self.dropout(torch.cat([x, *(branch(x) for branch in self.branches)]))
 
 
-BLOCKS = 3  # of rows that DEE makes of a batch
-
-
 @MODELS.register_module()
 class DEENResNet(TwoStreamResNet):
     """DEEN's backbone: two streams in colour with stems apart, MFA behind each shared stage but the last, DEE before
     that one.
 
     The weights of a ResNet fit, those of ImageNet and of this toolbox's own trainings; MFA then begins as the identity,
-    DEE's two branches at random.
+    DEE's branches at random.
 
     Args:
         strides (Sequence[int]): Strides of the stages, of which there are as many: three on RegDB, where DEEN has no
             ``layer4``. Defaults to (1, 2, 2, 1).
-        out_indices (Sequence[int]): Stages whose maps come out: the last, of which there are three rows of each image,
-            and one before it. Defaults to (2, 3).
-        **resnet: Other arguments of :class:`~tsgan.models.backbones.TwoStreamResNet`, but for ``share_from``, ``gray``
-            and ``non_local``.
+        out_indices (Sequence[int]): Stages whose maps come out. Defaults to (2, 3): the map that DEE is given, with a
+            row for each image, and the final one, with three.
+        **resnet: Other arguments of :class:`~tsgan.models.backbones.TwoStreamResNet`; not ``share_from`` and ``gray``.
     """
 
-    def __init__(self, strides=(1, 2, 2, 1), out_indices=(2, 3), **resnet) -> None:
+    def __init__(self, strides: Sequence[int] = (1, 2, 2, 1), out_indices: Sequence[int] = (2, 3), **resnet) -> None:
         super().__init__(share_from=1, gray=False, strides=strides, out_indices=out_indices, **resnet)
         *lower, last = self.res_layers
-        for name, stride in zip(lower, strides, strict=False):
+        for name, stride in zip(lower, strides[:-1], strict=True):
             setattr(self, name, AggregatedStage(getattr(self, name), stride))
-        stage = getattr(self, last)
-        dee = EmbeddingExpansion(stage[0].in_channels)
-        setattr(self, last, Sequential(OrderedDict([('dee', dee), *stage.named_children()])))
+        blocks = OrderedDict(getattr(self, last).named_children())
+        dee = EmbeddingExpansion(blocks['0'].in_channels)
+        setattr(self, last, Sequential(OrderedDict(dee=dee, **blocks)))
+
+    @property
+    def identity_at_start(self) -> list[str]:
+        """Names of the tensors that a ResNet has not, and without which it computes the same in the plain block."""
+        return [name for name in self.state_dict() if {'mfa', 'dee'} & set(name.split('.'))]
+
+
+@MODELS.register_module()
+class DEENNet(ReIDNet):
+    """DEEN: in training, three rows of each image, those of the plain block first; in evaluation, the plain one's.
+
+    Then ``branches`` has those of the expanded blocks, too: ``before_neck`` and ``after_neck`` are the plain block's,
+    ``before_neck_1`` ... ``after_neck_2`` those of the two expanded ones. The paper tests by the sum of the six cosine
+    similarities: ``features`` of :class:`~tsgan.evaluation.metric.ReIDMetric` names them.
+
+    Args:
+        encoder (dict): Config of an encoder with a :class:`DEENResNet`.
+        head (dict): Config of the head, with a BN neck.
+        init_cfg (dict, optional): Initialisation config. Defaults to None.
+    """
+
+    def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
+        super().__init__(encoder, head, init_cfg=init_cfg)
+
+    def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> ReIDOutput:
+        """Args:
+            images (Tensor): (N, 3, H, W), RGB in [-1, 1]; of either modality.
+            is_rgb (Tensor): Which of them are RGB images, (N,) bool.
+
+        Returns:
+            ReIDOutput: Of 3N rows, in blocks, in training, but for the middle map, which has N; of N in evaluation.
+        """
+        output = super().forward(images, is_rgb)
+        if self.training:
+            return output
+        plain = {name: in_blocks(getattr(output, name))[0] for name in ('final_map', 'vector', 'feature', 'logits')}
+        branches = {}
+        for name, rows in output.branches.items():
+            branches[name], *expanded = in_blocks(rows)
+            branches |= {f'{name}_{k}': block for k, block in enumerate(expanded, start=1)}
+        return output._replace(branches=branches, **plain)
+
+
+def in_blocks(rows: Tensor) -> Tensor:
+    """(3N, ...) -> (3, N, ...)."""
+    return rows.unflatten(0, (BLOCKS, -1))
