@@ -32,7 +32,8 @@ def shrink(node):
         if node.get('depth', 6) != 6:
             node.update(depth=18, base_channels=16, stem_channels=16, init_cfg=None)
         if node.get('in_channels', 512) != 512:  # which Wu et al.'s own network has
-            node['in_channels'] = 128  # of that ResNet-18
+            parts = 7 if node['in_channels'] % 7 == 0 else 1  # MPANet's six and the average
+            node['in_channels'] = 128 * parts  # of that ResNet-18
         if node.get('type') in ('ResnetGenerator', 'PatchDiscriminator', 'JointDiscriminator'):
             node['base_channels'] = 16
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():

@@ -20,8 +20,8 @@ BLOCKS = 3  # of rows that DEE makes of a batch
 class CrossStageNonLocal(nn.Module):
     """Adds to the map x that a stage made something that it takes from the map x0 which the stage was given.
 
-    x + BN(W y(theta(x), phi(x0), g(x0))), with 1x1 convolutions theta, phi, g and W. BN begins with weight 0, and so this
-    begins as x.
+    x + BN(W y), y of theta(x), phi(x0) and g(x0), with 1x1 convolutions theta, phi, g and W. The weight of BN is 0 at
+    the start, and so this begins as x.
 
     Args:
         channels (int): C, of x.
@@ -207,8 +207,8 @@ class DEENResNet(TwoStreamResNet):
         setattr(self, last, Sequential(OrderedDict(dee=dee, **blocks)))
 
     @property
-    def identity_at_start(self) -> list[str]:
-        """Names of the tensors that a ResNet has not, and without which it computes the same in the plain block."""
+    def added_tensors(self) -> list[str]:
+        """Names of the tensors that a ResNet has not, and without which the plain block is the same."""
         return [name for name in self.state_dict() if {'mfa', 'dee'} & set(name.split('.'))]
 
 

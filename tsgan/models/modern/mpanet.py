@@ -61,7 +61,7 @@ class MAMResNet(ResNet):
             setattr(self, name, Sequential(OrderedDict(**blocks, mam=mam)))
 
     @property
-    def identity_at_start(self) -> list[str]:
+    def added_tensors(self) -> list[str]:
         """Names of the tensors that a ResNet has not."""
         return [name for name in self.state_dict() if 'mam' in name.split('.')]
 
