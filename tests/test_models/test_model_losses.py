@@ -130,6 +130,14 @@ def test_stripes_are_pooled_apart_and_all_features_are_joined_at_test():
     assert output.branches.keys() == {'before_neck', 'after_neck', 'whole', 'part_1', 'part_2'}
 
 
+def test_stripes_begin_as_a_head_of_the_whole_does_and_as_their_config_says():
+    net = net_of(parts=dict(STRIPES, init_cfg=dict(type='Normal', layer='BatchNorm1d', mean=2, std=0.01)))
+    net.init_weights()
+    for head in (net.head, *net.parts.heads):
+        assert 0.0008 < head.classifier.weight.std() < 0.0012
+    assert all(head.neck.weight.mean() > 1.9 for head in net.parts.heads)
+
+
 def test_without_a_head_of_the_whole_v_is_the_parts_joined_and_has_no_logits():
     net = net_of(head=None, parts=dict(STRIPES, bn_neck=False, embedding_channels=16))
     output = net(torch.randn(4, 3, 64, 32))
@@ -197,22 +205,8 @@ def teacher_student(make_tsgan):
     return MODELS.build(dict(cfg, type='TeacherStudent'))
 
 
-def with_views(batch, seed=1):
-    """V, V', IR of the same pairs."""
-    inputs, samples = batch['inputs'], batch['data_samples']
-    half = len(samples) // 2
-    views = torch.rand(half, *inputs.shape[1:], generator=torch.Generator().manual_seed(seed)) * 255
-    second = [sample.clone() for sample in samples[:half]]
-    for sample in second:
-        sample.set_field(1, 'view', field_type='metainfo')
-    return dict(
-        inputs=torch.cat([inputs[:half], views.to(inputs.dtype), inputs[half:]]),
-        data_samples=[*samples[:half], *second, *samples[half:]],
-    )
-
-
 def test_a_second_view_stands_where_the_fake_infrared_image_stood(teacher_student, make_batch, make_optim_wrapper):
-    model, batch = teacher_student, with_views(make_batch())
+    model, batch = teacher_student, make_batch(rgb_views=2)
     step = model.make_step(**model.data_preprocessor(batch, True))
     assert [x.shape[0] for x in (step.rgb, step.view, step.ir, step.labels)] == [4] * 4
     terms = model.reid_loss(step)
@@ -237,14 +231,16 @@ def test_a_second_view_beside_the_fake_joins_the_students_images_and_leaves_the_
 ):
     torch.manual_seed(3)
     model = make_tsgan()
-    batch = make_batch()
+    batch = make_batch(rgb_views=2)
+    pairs = [*range(4), *range(8, 12)]
+    without_views = dict(inputs=batch['inputs'][pairs], data_samples=[batch['data_samples'][i] for i in pairs])
     seen = []
     model.reid.register_forward_pre_hook(lambda module, args: seen.append([len(args[0]), args[1].tolist()]))
-    log = model.train_step(with_views(batch), make_optim_wrapper(model))
+    log = model.train_step(batch, make_optim_wrapper(model))
     flags = [flag for flag in (True, False, False, True) for _ in range(4)]
     assert seen[-1] == [16, flags]  # X_R, X_I, X'_I and the second view
     torch.manual_seed(3)
     plain = make_tsgan()
-    without = plain.train_step(batch, make_optim_wrapper(plain))
+    without = plain.train_step(without_views, make_optim_wrapper(plain))
     assert all(log[name] == without[name] for name in log if name.startswith('generators/'))
     assert log['reid/loss_id'] != without['reid/loss_id']

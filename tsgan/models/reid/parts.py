@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import torch.nn as nn
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, ModuleList
 from torch import Tensor
 
 from tsgan.models.losses import at_least_float32
@@ -55,7 +55,8 @@ class StripeHeads(BaseModule):
             for _ in range(num_stripes)
         )
         length = embedding_channels or in_channels
-        self.heads = nn.ModuleList(ReIDHead(num_classes, length, bn_neck) for _ in range(num_stripes))
+        # MMEngine's list: torch's would not initialise them
+        self.heads = ModuleList(ReIDHead(num_classes, length, bn_neck) for _ in range(num_stripes))
 
     def forward(self, final_map: Tensor) -> tuple[PartOutput, ...]:
         """Args:
