@@ -1,6 +1,7 @@
 from tsgan.lazy import lazily
 
 _PLACES = {
+    'ClusterBatchSampler': 'cluster_sampler',
     'IdentityPairBatchSampler': 'sampler',
     'ImageFolderReID': 'image_folder',
     'LLCM': 'llcm',
@@ -8,6 +9,7 @@ _PLACES = {
     'RegDB': 'regdb',
     'ReIDDataset': 'reid_dataset',
     'SYSUMM01': 'sysu_mm01',
+    'UnlabelledFolder': 'unlabelled',
     'check_images': 'checks',
     'seed_worker': 'sampler',
 }

@@ -1,4 +1,5 @@
 from .adversarial_loss import LSGANLoss, VanillaGANLoss
+from .cluster_memory_loss import ClusterMemoryLoss
 from .cycle_loss import CycleConsistencyLoss
 from .precision import at_least_float32
 from .teacher_student_loss import TeacherStudentLoss
@@ -6,6 +7,7 @@ from .triplet_loss import BatchHardTripletLoss
 
 __all__ = [
     'BatchHardTripletLoss',
+    'ClusterMemoryLoss',
     'CycleConsistencyLoss',
     'LSGANLoss',
     'TeacherStudentLoss',
