@@ -30,6 +30,7 @@ def jaccard_graph(
     reranker = KReciprocalReranker(FeatureDistances(feats, device), None, k1, k2, lambda_value=0)
     parts = []
     for start, block in reranker.blocks():  # (B, N)
+        block = block.clip(min=0)  # 0 may round to less
         near = block <= eps
         near[np.arange(len(block)), np.arange(start, start + len(block))] = True  # an image is its own neighbour
         indptr = np.concatenate([[0], near.sum(axis=1).cumsum()])
