@@ -31,7 +31,7 @@ def slow(loss, output, labels, is_rgb):
     """Image by image: the three terms, and the memories afterwards."""
     memory = {name: getattr(loss, f'memory_{name}').clone() for name in ('rgb', 'ir')}
     maps = {name: getattr(loss, f'partner_{name}') for name in ('rgb', 'ir')}
-    before, terms = copy.deepcopy(memory), {'rgb': [], 'ir': [], 'cross': []}
+    before, terms = copy.deepcopy(memory), {}
     uses = []  # (memory, term, image, cluster)
     for crossing in (False, True):
         for i, label in enumerate(labels.tolist()):
@@ -43,7 +43,7 @@ def slow(loss, output, labels, is_rgb):
                 uses.append((other, 'cross', x, int(maps[own][label])))
     for name, term, x, label in uses:
         scores = torch.stack([x @ m for m in before[name]]) / loss.temperature
-        terms[term].append(scores.logsumexp(0) - scores[label])
+        terms.setdefault((term, name), []).append(scores.logsumexp(0) - scores[label])
     with torch.no_grad():
         for name, crossing in (('rgb', False), ('ir', False), ('ir', True), ('rgb', True)):
             own_uses = [(x, label) for n, term, x, label in uses if n == name and (term == 'cross') == crossing]
@@ -56,7 +56,8 @@ def slow(loss, output, labels, is_rgb):
             for x, label in own_uses:
                 moved = loss.momentum * memory[name][label] + (1 - loss.momentum) * x
                 memory[name][label] = moved / moved.norm()
-    terms = {name: torch.stack(values).mean() for name, values in terms.items() if values}
+    means = {use: torch.stack(values).mean() for use, values in terms.items()}
+    terms = {term: sum(mean for use, mean in means.items() if use[0] == term) for term, _ in means}
     total = terms['rgb'] + terms['ir'] + loss.cross_weight * terms.get('cross', 0)
     return {'loss': loss.loss_weight * total, **terms}, memory
 

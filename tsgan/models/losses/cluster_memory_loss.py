@@ -71,8 +71,8 @@ class ClusterMemoryLoss(nn.Module):
             is_rgb (Tensor): Which of them are RGB images, (N,) bool.
 
         Returns:
-            dict[str, Tensor]: The weighted sum ``loss``; in it, unweighted, ``rgb``, ``ir``, and ``cross`` where there
-            are partners.
+            dict[str, Tensor]: The weighted sum ``loss``; in it, unweighted, ``rgb``, ``ir``, and where there are
+            partners ``cross``; each the mean over its images, ``cross`` of both ways the sum of both means.
 
         Raises:
             RuntimeError: When the memories are empty.
