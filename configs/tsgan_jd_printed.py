@@ -3,7 +3,7 @@
 _base_ = './tsgan_jd.py'
 model = dict(
     loss_cyc=dict(reduction='sum'),
-    loss_tri=dict(reduction='sum'),
+    losses=dict(loss_tri=dict(loss=dict(reduction='sum'))),
     loss_ts_cd=dict(reduction='sum'),
     loss_ts_real_ir=dict(reduction='sum'),
     loss_ts_fake_ir=dict(reduction='sum'),

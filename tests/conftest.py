@@ -37,8 +37,13 @@ BASELINE = dict(
         encoder=dict(type='Encoder', backbone=STUDENT),
         head=dict(type='ReIDHead', num_classes=NUM_IDS, in_channels=128, bn_neck=True),
     ),
-    loss_id=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
-    loss_tri=dict(type='BatchHardTripletLoss'),
+    losses=dict(
+        loss_id=dict(
+            type='OnLogits',
+            loss=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
+        ),
+        loss_tri=dict(type='OnVectors', loss=dict(type='BatchHardTripletLoss')),
+    ),
 )
 TSGAN = dict(
     BASELINE,
@@ -148,17 +153,20 @@ def make_optim_wrapper():
 
 @pytest.fixture
 def make_batch():
-    """Builds a batch of K identities x P pairs as the data loader gives it: RGB first, then IR."""
+    """Builds a batch of K identities x P pairs as the data loader gives it: RGB first, in all views, then IR."""
 
-    def make(num_ids=2, num_pairs=2, seed=0):
+    def make(num_ids=2, num_pairs=2, seed=0, rgb_views=1):
         generator = torch.Generator().manual_seed(seed)
         size = num_ids * num_pairs
-        inputs = torch.randint(0, 256, (2 * size, 3, HEIGHT, WIDTH), dtype=torch.uint8, generator=generator)
+        views = [('rgb', view) for view in range(rgb_views)] + [('ir', 0)]
+        shape = (len(views) * size, 3, HEIGHT, WIDTH)
+        inputs = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
         samples = []
-        for modality in ('rgb', 'ir'):
+        for modality, view in views:
             for i in range(size):
                 sample = DataSample().set_gt_label(i // num_pairs)
                 sample.set_field(modality, 'modality', field_type='metainfo')
+                sample.set_field(view, 'view', field_type='metainfo')
                 samples.append(sample)
         return dict(inputs=inputs, data_samples=samples)
 

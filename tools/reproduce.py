@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,7 +20,6 @@ from mmengine.logging import MMLogger
 from tsgan.command_line import run
 from tsgan.experiments import (
     CONFIGS,
-    RERANKED,
     TABLES,
     Campaign,
     Rows,
@@ -27,6 +27,7 @@ from tsgan.experiments import (
     draw_tables,
     duration,
     estimate,
+    network,
     papers_numbers,
     tables_markdown,
 )
@@ -63,7 +64,7 @@ def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> No
 
 def write_tables(data: str, out: Path, measured: dict[str, dict], failed: dict[tuple[str, int], str]) -> None:
     """Prints the tables, and writes them as Markdown, JSON and a plot."""
-    paper = papers_numbers(ROOT / 'configs/metafile.yml', ROOT / 'configs/rivals/metafile.yml')
+    paper = papers_numbers(*(ROOT / 'configs' / folder / 'metafile.yml' for folder in ('.', 'rivals', 'modern')))
     text = tables_markdown(data, measured, paper)
     if failed:
         text += '\nFailed:\n\n' + ''.join(f'- seed {seed}, {row}: {why}\n' for (row, seed), why in failed.items())
@@ -81,9 +82,20 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train, test and print the paper's tables")
     parser.add_argument('--data', choices=list(CONFIGS), default='synthetic')
     parser.add_argument(
-        '--rows', nargs='+', metavar='ROW', help='as in the tables: rivals/hog tsgan_jd ...; default: all'
+        '--rows',
+        nargs='+',
+        metavar='ROW',
+        help="as in the tables, or patterns: tsgan_jd 'modern/*' ...; default: the paper's",
     )
     parser.add_argument('--seeds', type=int, default=3, help='how many, from 0; default: 3')
+    parser.add_argument(
+        '--epochs',
+        nargs='+',
+        type=int,
+        default=[],
+        metavar='N',
+        help="train the rows, not what they begin with, for N epochs, schedules in proportion; default: each row's own",
+    )
     parser.add_argument('--jobs', type=int, default=1, help='rows at a time, which share the cores; default: 1')
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/reproduce/<data>')
     parser.add_argument('--dry-run', action='store_true', help='only list what would run, and how long and large it is')
@@ -95,21 +107,19 @@ def main() -> None:
     args = parse_args()
     out = args.work_dir or Path('work_dirs/reproduce') / args.data
     rows = Rows(args.data, out, args.cfg_options)
-    known = [row for names in TABLES.values() for row in names if row.removesuffix(RERANKED) in rows.names()]
-    wanted = list(dict.fromkeys(args.rows or known))
-    missing = [row for row in wanted if row.removesuffix(RERANKED) not in rows.names()]
-    if missing:
-        there = ', '.join(dict.fromkeys(known))
-        raise ValueError(f'expected rows that {args.data} has ({there} ...): not {", ".join(missing)}.')
-    if args.seeds < 1 or args.jobs < 1:
-        raise ValueError(f'expected seeds and jobs from 1: not {args.seeds} and {args.jobs}.')
-    trained = list(dict.fromkeys(row.removesuffix(RERANKED) for row in wanted))
-    seeds, tested = list(range(args.seeds)), set(trained)
+    if min(args.seeds, args.jobs, *args.epochs) < 1:
+        raise ValueError(f'expected seeds, jobs and epochs from 1: not {args.seeds}, {args.jobs} and {args.epochs}.')
+    papers = [row for row in dict.fromkeys(chain(*TABLES.values())) if network(row) in rows.names()]
+    wanted = rows.named(args.rows or papers)
     try:
+        if args.epochs:
+            wanted = list(dict.fromkeys(rows.at_length(row, epochs) for row in wanted for epochs in args.epochs))
+        trained = list(dict.fromkeys(network(row) for row in wanted))
+        seeds, tested = list(range(args.seeds)), set(trained)
         all_rows = rows.with_all_before(trained)
         rows.check_options(all_rows)
     except Exception as error:  # whatever an option makes of a config
-        raise ValueError(f'{" ".join(args.cfg_options)}: {error}') from error
+        raise ValueError(': '.join([*([' '.join(args.cfg_options)] * bool(args.cfg_options)), str(error)])) from error
     tasks = []
     for seed in seeds:  # what is there needs nothing any more that it began with
         needed = rows.with_all_before([row for row in trained if rows.state(row, seed, tested=False) == 'to train'])

@@ -30,7 +30,12 @@ DATA_SAMPLERS = Registry(
     locations=['tsgan.datasets.sampler', 'tsgan.datasets.cluster_sampler'],
 )
 TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets.transforms'])
-FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='tsgan', locations=['tsgan.datasets.sampler'])
+FUNCTIONS = Registry(
+    'function',
+    parent=root.FUNCTIONS,
+    scope='tsgan',
+    locations=['tsgan.datasets.sampler', 'tsgan.datasets.transforms'],
+)
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 HOOKS = Registry(

@@ -1,22 +1,34 @@
 """What the parts of the toolbox hand to each other."""
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 
+class PartOutput(NamedTuple):
+    """What the head of one part, such as a stripe, makes of N images; names as in :class:`ReIDOutput`."""
+
+    vector: Tensor  # (N, C_i)
+    feature: Tensor  # (N, D_i)
+    logits: Tensor  # (N, num_classes)
+
+
 class ReIDOutput(NamedTuple):
-    """What a ReID network makes of N images."""
+    """What a ReID network makes of N images. Without a head of the whole, V is all parts' vectors joined."""
 
     mid_map: Tensor  # (N, C_mid, H/16, W/16)  f_map,S: output of the former encoder
     final_map: Tensor  # (N, C, H/16, W/16)  f_map,R: output of the latter encoder, "the ReID feature map"
     vector: Tensor  # (N, C)  V: pooled final map; the triplet loss sees this
-    feature: Tensor  # (N, C)  what is compared at test: V, or V after the BN neck where there is one
-    logits: Tensor  # (N, num_classes)  F
+    feature: Tensor  # (N, D)  what is compared at test: V, or V after the BN neck where there is one; then the parts'
+    logits: Tensor | None  # (N, num_classes)  F; None without a classifier of the whole
     branches: dict[str, Tensor]  # (N, C_i) each  features at other places of the network, by name; may be empty
+    parts: tuple[PartOutput, ...] = ()  # what each of several heads says
+    extras: Mapping[str, Tensor] = MappingProxyType({})  # what else the losses of one network need, by name
 
 
 class Translation(NamedTuple):
@@ -35,6 +47,7 @@ class PairStep:
     rgb: Tensor  # (B, 3, H, W) in [-1, 1]
     ir: Tensor  # (B, 3, H, W) in [-1, 1]
     labels: Tensor  # (B,) identity of the i-th RGB and of the i-th IR image
+    view: Tensor | None = None  # (B, 3, H, W) a second view of the RGB images, where the batch has one
     translation: Translation | None = None
     map_ir: Tensor | None = None  # map of X_I that the joint discriminator sees
     map_fake_ir: Tensor | None = None  # and of X'_I

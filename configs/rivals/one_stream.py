@@ -31,7 +31,6 @@ model = dict(
         ),
         head=dict(in_channels=512),
     ),
-    loss_id=dict(_delete_=True, type='mmpretrain.CrossEntropyLoss'),
-    loss_tri=None,
+    losses=dict(loss_id=dict(loss=dict(_delete_=True, type='mmpretrain.CrossEntropyLoss')), loss_tri=None),
 )
 test_evaluator = dict(normalize=False)

@@ -6,11 +6,11 @@ import pytest
 from tsgan.datasets import ClusterBatchSampler
 
 
-def make(clusters, modalities, batch_size=16, num_batches=5, num_instances=2, seed=0, epoch=0):
+def make(clusters, modalities, batch_size=16, num_batches=5, num_instances=2, rgb_views=1, seed=0, epoch=0):
     modalities = np.where(np.array(list(modalities)) == 'i', 'ir', 'rgb')
     dataset = SimpleNamespace(modalities=modalities, clusters=clusters)
     sampler = SimpleNamespace(dataset=dataset, seed=seed, epoch=epoch)
-    return ClusterBatchSampler(sampler, batch_size, num_batches, num_instances)
+    return ClusterBatchSampler(sampler, batch_size, num_batches, num_instances, rgb_views)
 
 
 CLUSTERS = np.array([0, 1, 2, 3, 4, -1] * 5 + [0, 1, 2, 3, -1] * 3)  # five of RGB, four of IR
@@ -35,6 +35,11 @@ def test_passes_show_every_cluster_once_before_any_returns():
     assert (np.sort(of_rgb.reshape(8, 5)) == np.arange(5)).all()
 
 
+def test_there_are_fewer_clusters_of_images_that_come_in_more_views():
+    (batch,) = make(CLUSTERS, MODALITIES, num_batches=1, rgb_views=2)
+    assert [row < 30 for row in batch] == [True] * 4 + [False] * 8
+
+
 def test_too_few_clusters_and_images_repeat():
     batch = next(iter(make(np.array([0, 0, 1, 0, 1, 1, 1]), 'rrriiii', batch_size=24, num_instances=3)))
     rows = np.reshape(batch, (2, 4, 3))
@@ -55,5 +60,9 @@ def test_a_modality_without_clusters_is_refused(clusters):
 
 
 def test_a_broken_number_of_clusters_is_refused():
-    with pytest.raises(ValueError, match='batch_size=18.*a multiple of 4, num_instances=2 x 2 modalities'):
+    with pytest.raises(
+        ValueError, match=r'batch_size=18.*a multiple of 4, num_instances=2 x 2 modalities \(rgb, ir\)$'
+    ):
         make(CLUSTERS, MODALITIES, batch_size=18)
+    with pytest.raises(ValueError, match=r'batch_size=12.*a multiple of 8, .*\(rgb, ir\) x rgb_views=2$'):
+        make(CLUSTERS, MODALITIES, batch_size=12, rgb_views=2)

@@ -87,7 +87,7 @@ def steps(model, batches, **settings):
 
 
 def own_mining_only():
-    return mock.patch('tsgan.models.losses.triplet_loss.get_world_size', return_value=1)
+    return mock.patch('tsgan.models.losses.gathering.get_world_size', return_value=1)
 
 
 def with_own_averages(model, work_dir):

@@ -56,6 +56,18 @@ def test_tables_show_what_was_measured_and_no_more(measured):
     ]
 
 
+def test_methods_since_2021_stand_below_all_before_each_at_every_length(measured):
+    new = dict.fromkeys(('modern/agw', 'backbone_40e', 'modern/agw_40e', 'backbone'), measured['tsgan_jd'])
+    text = tables_markdown('faces', measured | new, {'modern/agw': {'all_single': {'R1': 47.5, 'mAP': 47.65}}})
+    table = text.split('**Methods since 2021, and all before: all-search, single-shot**')[1].split('**')[0]
+    assert [line.split(' | ')[0] for line in table.splitlines()[4:] if line] == [
+        *('| backbone_40e', '| backbone', '| tsgan_jd'),
+        *('| modern/agw', '| modern/agw_40e'),
+    ]
+    assert '| modern/agw_40e | 1 | 10.0 | 12.0 | 13.0 | 14.0 | 47.5 / - / - / 47.65 |' in table
+    assert 'modern' not in text.split('**rows that the paper does not have')[1]
+
+
 def test_the_plot_has_the_papers_marks_beside_the_bars_of_the_same_metric(measured, monkeypatch, tmp_path):
     import matplotlib.pyplot as plt
 

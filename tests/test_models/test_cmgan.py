@@ -153,4 +153,4 @@ def test_the_papers_discriminator_has_2048_1000_500_2_units():
     model = MODELS.build(Config.fromfile(CONFIGS / 'rivals/cmgan.py').model)
     layers = [(m.in_features, m.out_features) for m in model.discriminator.modules() if isinstance(m, torch.nn.Linear)]
     assert layers == [(2048, 1000), (1000, 500), (500, 2)]
-    assert (model.loss_tri.margin, model.gan_weight) == (1.4, 0.05)
+    assert (model.losses.loss_tri.loss.margin, model.gan_weight) == (1.4, 0.05)

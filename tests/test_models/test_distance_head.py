@@ -80,9 +80,9 @@ def test_the_feature_compared_at_test_is_what_the_centres_are_compared_with():
 @pytest.mark.parametrize('with_triplet', [False, True])
 def test_a_step_moves_every_centre(with_triplet, baseline, make_batch, make_optim_wrapper):
     baseline.reid.head = head(num_classes=6, in_channels=128)
-    baseline.loss_id = MODELS.build(dict(type='mmpretrain.CrossEntropyLoss'))
+    baseline.losses.loss_id.loss = MODELS.build(dict(type='mmpretrain.CrossEntropyLoss'))
     if not with_triplet:
-        baseline.loss_tri = None
+        del baseline.losses['loss_tri']
     centres = baseline.reid.head.classifier.centres
     before = centres.detach().clone()
     log = baseline.train_step(make_batch(), make_optim_wrapper(baseline))

@@ -58,34 +58,38 @@ def test_triplet_loss_of_one_identity_is_zero():
 def test_triplets_across_modalities_of_a_hand_worked_batch():
     # RGB anchors at 0 (identity 0) and 3 (1), IR ones at 1 (0) and 7 (1): positives 1, 4, 1, 4, negatives 7, 2, 2, 7
     vectors, labels = torch.tensor([[0.0], [3.0], [1.0], [7.0]]), torch.tensor([0, 1, 0, 1])
-    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5, across=True))
     is_rgb = torch.tensor([True, True, False, False])
     expected = (0 + (0.5 + 4 - 2) + 0 + 0) / 4
-    assert loss(vectors, labels, across=is_rgb).item() == loss(vectors, labels, across=~is_rgb).item()
-    assert loss(vectors, labels, across=is_rgb).item() == pytest.approx(expected)
+    assert loss(vectors, labels, is_rgb).item() == loss(vectors, labels, ~is_rgb).item()
+    assert loss(vectors, labels, is_rgb).item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="needs data samples whose `modality` is 'rgb' or 'ir'"):
+        loss(vectors, labels)
 
 
 @pytest.mark.parametrize('distance', ['euclidean', 'cosine'])
 def test_triplets_across_modalities_equal_loops_also_where_an_anchor_has_none(distance):
-    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=1.4, loss_weight=2.0, distance=distance))
+    cfg = dict(type='BatchHardTripletLoss', margin=1.4, loss_weight=2.0, distance=distance)
+    losses = {across: MODELS.build(dict(cfg, across=across)) for across in (False, True)}
     function = dict(euclidean=math.dist, cosine=cosine_distance)[distance]
     differ = 0
     for seed in range(8):
         torch.manual_seed(seed)
         vectors, labels, is_rgb = torch.randn(12, 5), torch.randint(0, 5, (12,)), torch.rand(12) < 0.5
-        for across in (None, is_rgb):
-            mask = across if across is None else across.tolist()
+        values = {across: loss(vectors, labels, is_rgb).item() for across, loss in losses.items()}
+        for across, value in values.items():
+            mask = is_rgb.tolist() if across else None
             expected = 2.0 * triplet_by_hand(vectors.tolist(), labels.tolist(), 1.4, function, mask)
-            assert loss(vectors, labels, across).item() == pytest.approx(expected, rel=1e-4)
-        differ += loss(vectors, labels).item() != loss(vectors, labels, is_rgb).item()
+            assert value == pytest.approx(expected, rel=1e-4)
+        differ += values[False] != values[True]
     assert differ == 8
 
 
 def test_an_anchor_without_a_partner_in_the_other_modality_adds_nothing_and_keeps_gradients_finite():
     vectors = torch.randn(4, 3, requires_grad=True)
-    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=9.0))
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=9.0, across=True))
     for is_rgb in ([True] * 4, [True, True, False, False]):  # no other modality; no positive in it
-        value = loss(vectors, torch.tensor([0, 0, 1, 1]), across=torch.tensor(is_rgb))
+        value = loss(vectors, torch.tensor([0, 0, 1, 1]), torch.tensor(is_rgb))
         value.backward()
         assert value.item() == 0 and vectors.grad.abs().max() == 0
 

@@ -26,21 +26,22 @@ def tool(monkeypatch, tmp_path):
 
     def call(self, log, name, config, *arguments):
         row, seed = Path(config).stem, int(options(arguments)['randomness.seed'])
+        epochs = options(arguments).get('train_cfg.max_epochs', 1 if row == 'hog' else 10)
         module.calls.append((name, row, seed, options(arguments)))
         if (name, row) in module.broken:
             return f'{name} ended with 1: no such thing'
         log.parent.mkdir(parents=True, exist_ok=True)
         if name == 'train.py':
             assert '--resume' in arguments
-            (log.parent / 'epoch_10.pth').touch()
-            (log.parent / 'last_checkpoint').write_text(str(log.parent / 'epoch_10.pth'))
+            (log.parent / f'epoch_{epochs}.pth').touch()
+            (log.parent / 'last_checkpoint').write_text(str(log.parent / f'epoch_{epochs}.pth'))
         else:
             assert '--rerank' in arguments
             one = row in ('teacher_ir', 'baseline_rgb')
             names = ['single_modality'] if one else ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
             names = [name for setting in names for name in (setting, f'{setting}_rerank')]
             results = {name: numbers_of(seed, i) for i, name in enumerate(names)}
-            results['about'] = {'checkpoint': str(log.parent / 'epoch_10.pth'), 'rerank': True}
+            results['about'] = {'checkpoint': str(log.parent / f'epoch_{epochs}.pth'), 'rerank': True}
             (log.parent / 'results.json').write_text(json.dumps(results))
         return None
 
@@ -333,3 +334,51 @@ def test_every_system_of_the_papers_tables_is_a_row():
     rivals = {f'rivals/{file.stem}' for file in (ROOT / 'configs/synthetic/rivals').glob('*.py')}
     assert set(TABLES['I']) == rivals | {'tsgan_jd', 'tsgan_jd_rerank'}
     assert len(rivals) == 8 and len(TABLES['II']) == 5 and len(TABLES['III']) == 2
+
+
+LENGTHS = ['--rows', 'backbone', 'tsgan_jd', 'tsgan_jd_rerank', 'rivals/hog', '--seeds', '1', '--epochs', '10', '40']
+
+
+def test_another_length_lies_beside_the_rows_own_and_begins_with_what_is_there(tool):
+    assert not tool.start(*LENGTHS)
+    trained = [(row, opts.get('train_cfg.max_epochs')) for name, row, _, opts in tool.calls if name == 'train.py']
+    assert trained == [
+        ('pretrain', None),
+        *[('backbone', None), ('backbone', '40'), ('teacher_ir', None)],
+        *[('tsgan_jd', None), ('tsgan_jd', '40'), ('hog', None)],  # HOG learns nothing, and is as long as it is
+    ]
+    for name, row, _, options in tool.calls:
+        assert options.get('param_scheduler.1.T_max') == options.get('train_cfg.max_epochs'), (name, row)
+        assert 'param_scheduler.0.end' not in options  # of iterations
+    folders = {file.parent.name for file in OUT.glob('0/**/results.json')}
+    assert folders == {'backbone', 'backbone_40e', 'tsgan_jd', 'tsgan_jd_40e', 'hog'}
+    begun = [options['model.teacher.encoder.checkpoint'] for _, row, _, options in tool.calls if row == 'tsgan_jd']
+    assert set(begun) == {str(OUT / '0/teacher_ir')}
+    table = (OUT / 'tables.md').read_text().split('**Table II,')[1].split('**')[1]
+    rows = [line.split(' | ')[0] for line in table.splitlines() if line.startswith('| ') and '| row' not in line]
+    assert rows == ['| ' + row for row in ('backbone', 'backbone_40e', 'tsgan_jd', 'tsgan_jd_40e')] + [
+        '| tsgan_jd_rerank',
+        '| tsgan_jd_40e_rerank',
+    ]
+    assert '| tsgan_jd_40e | 1 | 0.0 | 2.0 | 3.0 | 4.0 | 49.8 / 87.3 / 93.8 / 47.4 |' in table
+    assert not tool.start(*LENGTHS) and tool.calls == []
+    assert not tool.start('--rows', 'tsgan_jd_40e', '--seeds', '1') and tool.calls == []  # by its name alone
+
+
+def test_a_training_made_by_hand_with_the_same_options_counts(tool):
+    folder = OUT / '0/backbone_40e'
+    folder.mkdir(parents=True)
+    (folder / 'epoch_40.pth').touch()
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_40.pth'))
+    assert not tool.start('--rows', 'backbone', '--seeds', '1', '--epochs', '40')
+    assert [call[:2] for call in tool.calls] == [('test.py', 'backbone')]
+
+
+def test_a_length_is_refused_below_one_epoch(tool):
+    assert 'expected seeds, jobs and epochs from 1: not 3, 1 and [10, 0].' in tool.start('--epochs', '10', '0')
+
+
+def test_patterns_mean_all_rows_that_they_match(tool):
+    assert not tool.start('--rows', 'rivals/*_stream', 'backbone', '--seeds', '1')
+    assert [row for name, row, *_ in tool.calls if name == 'test.py'] == ['one_stream', 'two_stream', 'backbone']
+    assert 'not rivals/*_streams' in tool.start('--rows', 'rivals/*_streams')

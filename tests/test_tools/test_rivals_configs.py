@@ -16,7 +16,7 @@ from tsgan.experiments import build_runner, describe_tested, load_config
 CONFIGS = Path(__file__).parents[2] / 'configs'
 NAMES = sorted(
     str(file.relative_to(CONFIGS).with_suffix(''))
-    for folder in ('rivals', 'synthetic/rivals')
+    for folder in ('rivals', 'synthetic/rivals', 'modern', 'synthetic/modern')
     for file in (CONFIGS / folder).glob('*.py')
 )
 UNTRAINED = ('hog', 'lomo_xqda')

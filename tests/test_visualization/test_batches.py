@@ -89,6 +89,20 @@ def test_a_seed_gives_the_same_augmentation_and_leaves_other_randomness_alone(tm
     assert first == again != second and other != first
 
 
+def test_each_view_has_a_row(tmp_path, told):
+    class Views(Doubled):
+        def __getitem__(self, row):
+            made = super().__getitem__(row)
+            dark = {'inputs': made['inputs'] // 2}
+            return [made, dark] if self.records[row]['modality'] == 'rgb' else [dark]
+
+    draw(Views(tmp_path), [[2, 0, 3, 1]])
+    ((group,), _) = told[0]
+    assert list(group) == ['RGB, file', 'RGB, view 1', 'RGB, view 2', 'IR, file', 'IR, after']
+    assert near(group['RGB, view 1'], [60, 20]) and near(group['RGB, view 2'], [30, 10])
+    assert near(group['IR, after'], [40, 20])
+
+
 def test_what_is_no_image_any_more_is_refused(tmp_path):
     with pytest.raises(ValueError, match='the pipeline ends in torch.float32 of shape'):
         draw(Doubled(tmp_path, dtype=torch.float32), [[0, 1]])

@@ -97,6 +97,21 @@ def test_translation_grid_shows_the_same_pairs_every_time(runner):
     assert (Pairs.labels[rows[:3]] == Pairs.labels[rows[3:]]).all() and len(set(rows[:3])) == 3
 
 
+def test_translation_grid_shows_the_first_view_of_each(runner):
+    class Views(Pairs):
+        def __getitem__(self, row):
+            made = super().__getitem__(row)
+            return [made, None] if self.modalities[row] == 'rgb' else [made]
+
+    plain, views = TranslationGridHook(num_images=3), TranslationGridHook(num_images=3)
+    plain.before_train(runner)
+    runner.train_dataloader.dataset = Views()
+    runner.train_dataloader.collate_fn = lambda rows: pseudo_collate([view for row in rows for view in row])
+    views.before_train(runner)
+    assert list(views.data['data_samples']) == list(plain.data['data_samples'])
+    assert all(torch.equal(a, b) for a, b in zip(views.data['inputs'], plain.data['inputs'], strict=True))
+
+
 def test_translation_grid_leaves_modes_and_random_numbers_alone(runner):
     generators = runner.model.generators.train()
     generators.frozen_part.eval()

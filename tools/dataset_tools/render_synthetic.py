@@ -5,7 +5,7 @@ import argparse
 import cv2
 
 from tsgan.command_line import out_file, run
-from tsgan.datasets.synthetic import contact_sheet, render_dataset
+from tsgan.datasets.synthetic import PARTS, contact_sheet, render_dataset
 
 
 def parse_args():
@@ -21,6 +21,12 @@ def parse_args():
     parser.add_argument('--frames', type=int, default=12, help='pictures of an identity by a camera')
     parser.add_argument('--size', type=int, nargs=2, default=[96, 48], metavar=('H', 'W'), help='picture size, pixels')
     parser.add_argument('--seed', type=int, default=1, help='decides people, places and pictures')
+    parser.add_argument(
+        '--style',
+        default='default',
+        metavar='STYLE',
+        help=f'default, hard, or some of {", ".join(PARTS)} joined by +: how hard the pictures are',
+    )
     parser.add_argument('--workers', type=int, help='processes; all cores when not given')
     parser.add_argument('--force', action='store_true', help='render anew, replacing a synthetic data set in ROOT')
     parser.add_argument(
@@ -44,6 +50,7 @@ def main():
         seed=args.seed,
         workers=args.workers,
         force=args.force,
+        style=args.style,
     )
     print(f'{root} is ready.')
     if args.contact_sheet:

@@ -1,7 +1,7 @@
 """What the training pipeline makes of images: ``python tools/visualization/browse_dataset.py CONFIG --out FOLDER``.
 
-A picture a batch, as the config's sampler gives it: each image as its file has it and as the pipeline gives it; the RGB
-and the IR images of a pair below each other.
+A picture a batch, as the config's sampler gives it: each image as its file has it and as the pipeline gives it, in all
+its views; the RGB and the IR images of a pair below each other.
 """
 
 import argparse

@@ -1,16 +1,24 @@
 from tsgan.lazy import lazily
 
 _PLACES = {
+<<<<<<< HEAD
     'ClusterBatchSampler': 'cluster_sampler',
+=======
+    'ChannelExchange': 'transforms',
+>>>>>>> main
     'IdentityPairBatchSampler': 'sampler',
     'ImageFolderReID': 'image_folder',
     'LLCM': 'llcm',
     'LoadReIDImage': 'transforms',
+    'ModalityViews': 'transforms',
+    'ModerateRLE': 'transforms',
+    'RadicalRLE': 'transforms',
     'RegDB': 'regdb',
     'ReIDDataset': 'reid_dataset',
     'SYSUMM01': 'sysu_mm01',
     'UnlabelledFolder': 'unlabelled',
     'check_images': 'checks',
+    'collate_views': 'transforms',
     'seed_worker': 'sampler',
 }
 __all__ = list(_PLACES)

@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from tsgan.datasets.transforms import ModalityViews
 from tsgan.images import any_deep, common_range, evenly, image_error
 
 MODALITIES = ('rgb', 'ir')
@@ -36,7 +37,8 @@ class ReIDDataset(BaseDataset):
 
     Args:
         data_root (str): The data set's folder.
-        pipeline (Sequence[dict | Callable]): Transforms. Defaults to (), which gives the row itself.
+        pipeline (Sequence[dict | Callable]): Transforms. Defaults to (), which gives the row itself. Of a training set,
+            the last one may be :class:`ModalityViews`.
         modality (str, optional): Keep the images of this modality only, 'rgb' or 'ir'. Defaults to None: both.
         test_mode (bool): Whether the images are to be searched rather than trained on. A training set of both
             modalities must have both of every identity, a test set need not. Defaults to False.
@@ -45,8 +47,8 @@ class ReIDDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: If a folder or a list is missing, or an identity folder is empty.
-        ValueError: If an argument or what a file says is wrong, an identity lacks one modality, or images of more than
-            eight bits have no range.
+        ValueError: If an argument or what a file says is wrong, an identity lacks one modality, images of more than
+            eight bits have no range, or the pipeline makes views of images to be searched, or none of a modality.
     """
 
     TRAINING: dict[str, str] = {}  # arguments that select the images to train on, whose range scales all others
@@ -66,6 +68,20 @@ class ReIDDataset(BaseDataset):
         self.clusters: np.ndarray | None = None  # (N, ), see `relabel`
         self.value_range = _checked_ranges(value_range or {})
         super().__init__(data_root=str(data_root), pipeline=pipeline, test_mode=test_mode)
+        self._check_views()
+
+    def _check_views(self) -> None:
+        for place, transform in enumerate(self.pipeline.transforms, start=1):
+            if not isinstance(transform, ModalityViews):
+                continue
+            if self.test_mode:
+                raise ValueError('The pipeline of images to be searched has ModalityViews: expected one view of each')
+            if place < len(self.pipeline.transforms):
+                after = type(self.pipeline.transforms[place]).__name__
+                raise ValueError(f'The pipeline has {after} after ModalityViews: expected ModalityViews last')
+            lacking = [modality for modality in self.wanted_modalities if not transform.views[modality]]
+            if lacking:
+                raise ValueError(f'ModalityViews has no view of {lacking[0]} images, which the data set holds')
 
     def load_records(self) -> list[dict]:
         """Read the rows of the modalities in :attr:`wanted_modalities` from disk, all keys but ``gt_label``."""
@@ -166,14 +182,14 @@ class ReIDDataset(BaseDataset):
             record['gt_label'] = int(self.clusters[idx])
         return record
 
-    def prepare_data(self, idx: int) -> dict:
+    def prepare_data(self, idx: int) -> dict | list[dict]:
         """Run the pipeline on one row.
 
         Args:
             idx (int): The row.
 
         Returns:
-            dict: What the pipeline makes of it.
+            dict | list[dict]: What the pipeline makes of it; a list of views, where it ends in ModalityViews.
 
         Raises:
             ValueError: If the row's file is no image, or the pipeline drops it; names the file.

@@ -115,15 +115,14 @@ class IdentityCountHook(Hook):
     """Refuses to train when the head's number of identities is not the data set's."""
 
     def before_train(self, runner: Runner) -> None:
-        head = getattr(unwrapped(unwrapped(runner.model).reid), 'head', None)
-        if head is None:  # of a network without a classifier
-            return
-        found = runner.train_dataloader.dataset.num_ids
-        if head.num_classes != found:
-            raise ValueError(
-                f'the training set has {found} identities, but model.reid.head.num_classes is {head.num_classes}: '
-                f'set it, in the config or with `--cfg-options model.reid.head.num_classes={found}`.'
-            )
+        net, found = unwrapped(unwrapped(runner.model).reid), runner.train_dataloader.dataset.num_ids
+        for name in ('head', 'parts'):  # what a network has of them
+            classes = getattr(getattr(net, name, None), 'num_classes', found)
+            if classes not in (None, found):  # None: no classifier
+                raise ValueError(
+                    f'the training set has {found} identities, but model.reid.{name}.num_classes is {classes}: '
+                    f'set it, in the config or with `--cfg-options model.reid.{name}.num_classes={found}`.'
+                )
 
 
 @HOOKS.register_module()

@@ -13,7 +13,8 @@ from .options import (
     taken_options,
 )
 from .publish import publish
-from .rows import CONFIGS, RERANKED, Rows
+from .row_names import RERANKED, network
+from .rows import CONFIGS, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .selection import audit_checkpoints, checkpoints_table
 from .splits import average_splits
@@ -57,6 +58,7 @@ __all__ = [
     'load_config',
     'make_run',
     'mean_and_std',
+    'network',
     'operations',
     'over_seeds',
     'papers_numbers',

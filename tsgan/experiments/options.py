@@ -70,8 +70,8 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ValueError: On a file that is no config, on an option that would have no effect, and on a part of the config
-            whose class is not registered, or does not take one of its keys.
+        ValueError: On a file that is no config, on an option that would have no effect, on a part of the config whose
+            class is not registered, or does not take one of its keys, and on views that nothing collates.
     """
     cfg = read_config(path)
     limit_workers(cfg)
@@ -81,12 +81,30 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
     for key in in_order(options, cfg):
         set_option(cfg, key, options[key], is_text=isinstance(cfg_options, list))
     check_arguments(cfg)
+    check_collation(cfg)
     if 'launcher' in options:
         raise ValueError('launcher: expected as --launcher, not as an option of the config.')
     if work_dir and work_dir != options.get('work_dir', work_dir):
         raise ValueError(f'work_dir={options["work_dir"]}: --work-dir says {work_dir}; give one of them.')
     cfg.work_dir = work_dir or cfg.get('work_dir') or default_work_dir(path, cfg.get('split'))
     return cfg
+
+
+def check_collation(cfg: Config) -> None:
+    """Raises ValueError where a pipeline makes views that its loader does not collate, or the other way round."""
+    for name in LOADERS:
+        loader = cfg.get(name) or {}
+        pipeline = loader.get('dataset', {}).get('pipeline') or [{}]
+        makes = str(pipeline[-1].get('type')).endswith('ModalityViews')
+        found = loader.get('collate_fn', {}).get('type')
+        takes = str(found).endswith('collate_views')
+        if makes and not takes:
+            raise ValueError(
+                f"{name}.collate_fn is {found}: expected dict(type='tsgan.collate_views'), as its pipeline ends in "
+                'ModalityViews.'
+            )
+        if takes and not makes:
+            raise ValueError(f'{name}.collate_fn is {found}: expected a pipeline that ends in ModalityViews.')
 
 
 def split_options(options: list[str]) -> dict[str, str]:

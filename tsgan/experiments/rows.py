@@ -1,6 +1,7 @@
 """The rows of a table: their configs, what each begins with, and where their runs lie."""
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,15 +10,19 @@ from tsgan.config_files import read_config
 from tsgan.places import ROOT
 
 from .finished import is_tested, last_checkpoint
+from .lengths import learns, options_of_length
 from .options import load_config, taken_options
+from .row_names import RERANKED, epochs_of, network, of_length, own_length
 from .tables import SETTINGS, over_seeds
 
 CONFIGS = {'sysu-mm01': '.', 'synthetic': 'synthetic', 'llcm': 'llcm'}  # below configs/
-RERANKED = '_rerank'  # such a row is the network of the row without it, re-ranked
+MODERN = {'sysu-mm01': 'modern', 'synthetic': 'synthetic/modern', 'llcm': 'modern/llcm'}  # of the rows modern/...
 
 
 class Rows:
     """The rows of one data set: their configs, what they begin with, and where their runs lie.
+
+    A row ``backbone_40e`` is ``backbone`` trained for 40 epochs, its schedule stretched, see :mod:`.lengths`.
 
     Args:
         data (str): Key of ``CONFIGS``.
@@ -26,19 +31,48 @@ class Rows:
     """
 
     def __init__(self, data: str, out: Path, options: list[str]):
-        self.folder, self.out, self.options = ROOT / 'configs' / CONFIGS[data], out, options
+        self.folder, self.modern = ROOT / 'configs' / CONFIGS[data], ROOT / 'configs' / MODERN[data]
+        self.out, self.options = out, options
         self.configs: dict[str, tuple[list[str], Config]] = {}  # read once
+        folders = self.folder, self.folder / 'rivals', self.modern
+        self.files = {self._name(file): file for folder in folders for file in sorted(folder.glob('*.py'))}
+
+    def _name(self, file: Path) -> str:
+        """The row that a config is: its path below the data set's folder, or ``modern/...``."""
+        if file.parent == self.modern:
+            return f'modern/{file.stem}'
+        return file.relative_to(self.folder).with_suffix('').as_posix()
 
     def path(self, row: str) -> Path:
-        return self.folder / f'{row}.py'
+        return self.files[own_length(row)]
 
     def work_dir(self, row: str, seed: int) -> Path:
         return self.out / str(seed) / row
 
     def names(self) -> set[str]:
-        """All rows of this data set."""
-        files = [*self.folder.glob('*.py'), *self.folder.glob('rivals/*.py')]
-        return {file.relative_to(self.folder).with_suffix('').as_posix() for file in files}
+        """All rows of this data set, each at its own length."""
+        return set(self.files)
+
+    def named(self, patterns: list[str]) -> list[str]:
+        """The rows that those names and patterns mean, ``rivals/*``, of any length, re-ranked ones too.
+
+        Raises:
+            ValueError: Where one means none.
+        """
+        found = {
+            pattern: [row for row in self.files if fnmatchcase(row, pattern)]
+            or [pattern] * (own_length(network(pattern)) in self.files)
+            for pattern in patterns
+        }
+        missing = [pattern for pattern, rows in found.items() if not rows]
+        if missing:
+            raise ValueError(f'expected rows of these, or patterns: {", ".join(self.files)}; not {", ".join(missing)}.')
+        return list(dict.fromkeys(row for rows in found.values() for row in rows))
+
+    def at_length(self, row: str, epochs: int) -> str:
+        """The row trained so long; itself where that is its own length, or where it learns nothing."""
+        cfg = self.config(own_length(network(row)))
+        return row if epochs == cfg.train_cfg.max_epochs or not learns(cfg) else of_length(row, epochs)
 
     def taken(self, row: str) -> list[str]:
         """The options that this row's config takes."""
@@ -49,8 +83,13 @@ class Rows:
 
     def _read(self, row: str) -> tuple[list[str], Config]:
         if row not in self.configs:
-            taken = taken_options(self.options, read_config(self.path(row)))
-            self.configs[row] = taken, load_config(str(self.path(row)), cfg_options=taken)
+            path = self.path(row)
+            taken = taken_options(self.options, read_config(path))
+            cfg, epochs = load_config(str(path), cfg_options=taken), epochs_of(row)
+            if epochs is not None:
+                taken = [*taken, *options_of_length(cfg, epochs)]
+                cfg = load_config(str(path), cfg_options=taken)
+            self.configs[row] = taken, cfg
         return self.configs[row]
 
     def check_options(self, rows: list[str]) -> None:
@@ -77,8 +116,7 @@ class Rows:
         for child in ('reid', 'teacher'):
             encoder = self.config(row).model.get(child, {}).get('encoder', {})
             if encoder.get('checkpoint') and encoder.get('trained_by'):
-                trainer = (ROOT / encoder.trained_by.split()[0]).with_suffix('')
-                found[f'model.{child}.encoder.checkpoint'] = str(trainer.relative_to(self.folder.resolve()))
+                found[f'model.{child}.encoder.checkpoint'] = self._name(ROOT / encoder.trained_by.split()[0])
         return found
 
     def with_all_before(self, rows: list[str]) -> list[str]:
@@ -103,9 +141,9 @@ class Rows:
         """Row -> mean and deviation over the seeds that have results; a re-ranked row has those of its network."""
         numbers = {}
         for row in wanted:
-            network = row.removesuffix(RERANKED)
+            trained = network(row)
             there = [
-                self.work_dir(network, seed) for seed in seeds if self.state(network, seed, tested=True) == 'there'
+                self.work_dir(trained, seed) for seed in seeds if self.state(trained, seed, tested=True) == 'there'
             ]
             found = over_seeds([json.loads((work_dir / 'results.json').read_text()) for work_dir in there])
             suffix = RERANKED if row.endswith(RERANKED) else ''

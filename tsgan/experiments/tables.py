@@ -1,5 +1,6 @@
 """The paper's tables: what it prints, what was measured over seeds, and the two beside each other."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +9,16 @@ import yaml
 
 from tsgan.evaluation import METRIC_NAMES
 
+from .row_names import own_length
+
 RIVALS = ('hog', 'lomo_xqda', 'two_stream', 'one_stream', 'zero_padding', 'cmgan', 'distance_based', 'align_gan')
 TABLES = {  # rows: configs by their path below configs/, without .py
     'I': (*(f'rivals/{name}' for name in RIVALS), 'tsgan_jd', 'tsgan_jd_rerank'),
     'II': ('backbone', 'tsgan_od_single_ts', 'tsgan_od', 'tsgan_jd', 'tsgan_jd_rerank'),
     'III': ('teacher_ir', 'baseline_rgb'),
 }
-TITLES = {'I': 'systems', 'II': 'settings of TS-GAN', 'III': 'one modality'}
+TITLES = {'I': 'Table I, systems', 'II': 'Table II, settings of TS-GAN', 'III': 'Table III, one modality'}
+MODERN_TITLE, OTHER_TITLE = 'Methods since 2021, and all before', 'rows that the paper does not have'
 SETTINGS = {
     'all_single': 'all-search, single-shot',
     'all_multi': 'all-search, multi-shot',
@@ -30,9 +34,9 @@ Numbers = dict[str, dict[str, dict]]  # row -> setting -> metric -> number, or (
 
 
 def papers_numbers(*metafiles: str | Path) -> Numbers:
-    """What the paper prints for SYSU-MM01: row -> setting -> metric, from the metafiles of ``configs/``."""
+    """What papers print for SYSU-MM01: row -> setting -> metric, from the metafiles of ``configs/`` that are there."""
     numbers = {}
-    for file in metafiles:
+    for file in filter(os.path.isfile, metafiles):
         for model in yaml.safe_load(Path(file).read_text(encoding='utf-8'))['Models']:
             row = model['Config'].removeprefix('configs/').removesuffix('.py')
             for result in model.get('Results', []):
@@ -71,33 +75,48 @@ def spread(mean: float, std: float | None, digits: int = 1) -> str:
 
 
 def tables_markdown(data: str, measured: Numbers, paper: Numbers) -> str:
-    """Tables I, II and III, and one of the rows that the paper does not have; each setting that was measured.
+    """Tables I, II and III, one of the methods since, one of the others; each setting that was measured.
 
     Args:
         data (str): Name of the data set that was measured on.
         measured (Numbers): Row -> what `over_seeds` returns.
         paper (Numbers): What `papers_numbers` returns.
     """
-    lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the paper's figures are on SYSU-MM01."]
-    known = {row for names in TABLES.values() for row in names}
-    others = tuple(row for row in measured if row not in known)
-    for table, names in {**TABLES, '': others}.items():
-        title = f'Table {table}, {TITLES[table]}' if table else 'rows that the paper does not have'
+    lines = [f"Measured here on {data}, mean ± standard deviation over seeds, %; the papers' figures are on SYSU-MM01."]
+    for title, names in sections(list(measured)).items():
         for setting, words in SETTINGS.items():
-            if table == 'II' and setting in ('all_multi', 'indoor_single', 'indoor_multi'):  # not in the paper's
+            if title == TITLES['II'] and setting in (
+                'all_multi',
+                'indoor_single',
+                'indoor_multi',
+            ):  # not in the paper's
                 continue
-            shown = [row for row in names if setting in measured.get(row, {})]
+            shown = [row for row in names if setting in measured[row]]
             if not shown:
                 continue
             lines += ['', f'**{title}: {words}**', '']
             lines += [f'| row | seeds | {" | ".join(PRINTED)} | the paper: {" / ".join(PRINTED)} |']
             lines += ['|---' * (len(PRINTED) + 3) + '|']
             for row in shown:
-                numbers, printed = measured[row][setting], paper.get(row, {}).get(setting, {})
+                numbers, printed = measured[row][setting], paper.get(own_length(row), {}).get(setting, {})
                 cells = ' | '.join(spread(*numbers[metric]) for metric in PRINTED)
                 beside = ' / '.join(str(printed.get(metric, '-')) for metric in PRINTED) if printed else '-'
                 lines.append(f'| {row} | {numbers["seeds"]} | {cells} | {beside} |')
     return '\n'.join(lines) + '\n'
+
+
+def sections(rows: Sequence[str]) -> dict[str, list[str]]:
+    """The tables that rows, of any length, stand in: title -> rows, in the table's order."""
+
+    def in_order(names: Sequence[str]) -> list[str]:
+        return [row for name in names for row in rows if own_length(row) == name]
+
+    papers = {TITLES[table]: in_order(names) for table, names in TABLES.items()}
+    modern = [row for row in rows if row.startswith('modern/')]
+    before = in_order((*TABLES['I'][: len(RIVALS)], *TABLES['II']))
+    known = {*modern, *(row for names in papers.values() for row in names)}
+    others = [row for row in rows if row not in known]
+    return {**papers, MODERN_TITLE: [*before, *modern] if modern else [], OTHER_TITLE: others}
 
 
 def draw_tables(data: str, measured: Numbers, paper: Numbers, file: str | Path) -> None:
@@ -115,7 +134,7 @@ def draw_tables(data: str, measured: Numbers, paper: Numbers, file: str | Path) 
     for axis, metric in zip(axes, ('R1', 'mAP'), strict=True):
         means, stds = zip(*(measured[row]['all_single'][metric] for row in rows), strict=True)
         axis.barh(rows, means, xerr=[std or 0 for std in stds], color='#7aa6c2', label=f'measured, {data}')
-        marks = [paper.get(row, {}).get('all_single', {}).get(metric, np.nan) for row in rows]
+        marks = [paper.get(own_length(row), {}).get('all_single', {}).get(metric, np.nan) for row in rows]
         axis.plot(marks, rows, 'kd', label='the paper, SYSU-MM01')
         axis.set_xlabel(f'{metric}, %, all-search, single-shot')
     axes[0].invert_yaxis()

@@ -1,6 +1,7 @@
-from . import gan, losses, rivals
+from . import backbones, gan, losses, rivals
 from .alternating import AlternatingModel
-from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet
+from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet, StripeHeads
+from .teacher_student import TeacherStudent
 from .tsgan import TSGAN
 
 __all__ = [
@@ -10,7 +11,10 @@ __all__ = [
     'ReIDBaseline',
     'ReIDHead',
     'ReIDNet',
+    'StripeHeads',
     'TSGAN',
+    'TeacherStudent',
+    'backbones',
     'gan',
     'losses',
     'rivals',

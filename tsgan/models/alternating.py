@@ -68,7 +68,8 @@ class AlternatingModel(BaseModel):
                     counted = terms | dict.fromkeys(waiting, zero(child)) if waiting else terms
                     loss, log_vars = self.parse_losses(counted)
                 if self.measure_gradients:  # over the same parameters before and after a term's time comes
-                    norms = gradient_norms(terms, child, loss_scale(wrapper))
+                    summed = {name: term for name, term in terms.items() if 'loss' in name}  # as parse_losses() does
+                    norms = gradient_norms(summed, child, loss_scale(wrapper))
                     norms |= dict.fromkeys(waiting, loss.new_zeros(()))
                     self.gradient_norms.update({f'{phase}/grad_{name}': norm for name, norm in norms.items()})
                 wrapper.update_params(loss)

@@ -6,16 +6,18 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
-from tsgan.models.memory_format import to_fastest_format
-from tsgan.models.reid import ReIDBaseline, map_channels
+from tsgan.models.gan import check_two_identities, fake_pairs, same_index_pairs
+from tsgan.models.reid import ReIDBaseline
+from tsgan.models.teacher_student import TeacherStudent
 from tsgan.registry import MODELS
-from tsgan.structures import PairStep, ReIDOutput
+from tsgan.structures import PairStep
 
 
 @MODELS.register_module()
-class TSGAN(ReIDBaseline):
+class TSGAN(TeacherStudent):
     """TS-GAN: Algorithm 1's three phases; at test only the ReID network runs.
+
+    X'_I is what the generator makes of X_R. A second view of X_R, where the batch has one, joins the student's images.
 
     Source: Zhang et al., "RGB-IR Cross-modality Person ReID based on Teacher-Student GAN Model", 2020.
 
@@ -24,8 +26,7 @@ class TSGAN(ReIDBaseline):
         generators (dict): Config of G_I and G_R.
         discriminators (dict): Config of D_I and D_R. With a joint D_I the student is trained to fool it (Eq. 12).
         teacher (dict): Config of the frozen IR teacher, FE_T.
-        loss_id (dict): Identity loss, Eq. 9, 10.
-        loss_tri (dict): Triplet loss, Eq. 11.
+        losses (dict[str, dict | None]): The student's losses, Eq. 9 to 11 and others, as of :class:`ReIDBaseline`.
         loss_adv (dict): Adversarial loss, Eq. 1 to 4 and 12.
         loss_cyc (dict): Cycle consistency, Eq. 6.
         loss_ts_cd (dict, optional): Teacher-student loss across domains, Eq. 15. None leaves the term out.
@@ -49,6 +50,7 @@ class TSGAN(ReIDBaseline):
     """
 
     PHASES: Sequence[str] = ('generators', 'reid', 'discriminators')
+    NEEDS_VIEW = False
 
     def __init__(
         self,
@@ -56,8 +58,7 @@ class TSGAN(ReIDBaseline):
         generators: dict,
         discriminators: dict,
         teacher: dict,
-        loss_id: dict,
-        loss_tri: dict,
+        losses: dict[str, dict | None],
         loss_adv: dict,
         loss_cyc: dict,
         loss_ts_cd: dict | None,
@@ -71,48 +72,31 @@ class TSGAN(ReIDBaseline):
         adv_map_stats: str = 'running',
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        ReIDBaseline.__init__(self, reid, losses, data_preprocessor, init_cfg)
         if map_from not in ('final', 'mid'):
             raise ValueError(f"map_from of TSGAN is 'final' or 'mid', not {map_from!r}.")
         if adv_map_stats not in ('running', 'batch'):
             raise ValueError(f"adv_map_stats of TSGAN is 'running' or 'batch', not {adv_map_stats!r}.")
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
-        self.teacher = MODELS.build(teacher)
+        # behind them: the order in which parts are built is that in which they draw their first weights
+        self.add_teacher(teacher, loss_ts_cd, loss_ts_real_ir, loss_ts_fake_ir)
         self.loss_adv = MODELS.build(loss_adv)
         self.loss_cyc = MODELS.build(loss_cyc)
-        self.loss_ts_cd = loss_ts_cd and MODELS.build(loss_ts_cd)
-        self.loss_ts_real_ir = loss_ts_real_ir and MODELS.build(loss_ts_real_ir)
-        self.loss_ts_fake_ir = loss_ts_fake_ir and MODELS.build(loss_ts_fake_ir)
         self.gan_weight = gan_weight
         self.map_field = f'{map_from}_map'
         self.wrong_identity_pairs = wrong_identity_pairs
         self.adv_through_reid = adv_through_reid
         self.adv_map_stats = adv_map_stats
         self.joint = self.discriminators.ir.joint  # kept here: a distributed wrapper hides the children's attributes
-        self.check_maps()
-        to_fastest_format(self.teacher)
-
-    def check_maps(self) -> None:
-        """Raises ValueError when the discriminator or the teacher does not fit the student's maps."""
-        student, teacher = self.reid.map_channels, map_channels(self.teacher.encoder)
-        if student and teacher and teacher[0] != student[0]:
-            raise ValueError(
-                f"the teacher's map has {teacher[0]} channels, and the student's middle map has {student[0]}: "
-                'give model.teacher.encoder.backbone the stages that the student has up to there.'
-            )
-        if student:
-            self.discriminators.check_maps(student[0 if self.map_field == 'mid_map' else -1])
+        if self.reid.map_channels:
+            self.discriminators.check_maps(self.reid.map_channels[0 if self.map_field == 'mid_map' else -1])
 
     def check_batch(self, data_samples: list[DataSample]) -> None:
         """A batch of the pair sampler, with two identities where there are to be pairs of two."""
-        check_pairs('TSGAN', data_samples)
+        super().check_batch(data_samples)
         if self.joint and self.wrong_identity_pairs:
-            check_two_identities('TSGAN', data_samples[: len(data_samples) // 2])
-
-    def make_step(self, inputs: Tensor, data_samples: list[DataSample]) -> PairStep:
-        """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities."""
-        return pair_step(inputs, data_samples)
+            check_two_identities('TSGAN', [sample for sample in data_samples if sample.modality == 'ir'])
 
     def generators_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_G of Eq. 7: fool both discriminators, and come back to where one started."""
@@ -132,18 +116,21 @@ class TSGAN(ReIDBaseline):
 
     def map_of_fake(self, rgb: Tensor, ir: Tensor, fake_ir: Tensor) -> Tensor:
         """f^{X'_I} of Eq. 1, (B, C, h, w), before the student has seen X'_I in phase 2; it is in eval mode."""
+        is_rgb = torch.arange(3 * len(rgb), device=rgb.device) < len(rgb)  # (3B,) of [X_R, X_I, X'_I]
         if self.adv_map_stats == 'running':
-            return getattr(self.reid(fake_ir), self.map_field)
+            return getattr(self.reid(fake_ir, is_rgb[len(rgb) : 2 * len(rgb)]), self.map_field)
         with batch_statistics(self.reid):
-            output = self.reid(torch.cat([rgb, ir, fake_ir]))
+            output = self.reid(torch.cat([rgb, ir, fake_ir]), is_rgb)
         return getattr(output, self.map_field)[2 * len(rgb) :]
 
     def reid_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_Backbone = L_ReID + L_TS: Eq. 8 and 16, on X_R, X_I and X'_I in one pass."""
         fake_ir = self.fakes(step).fake_ir.detach()
-        output = self.reid(torch.cat([step.rgb, step.ir, fake_ir]))  # of 3B images
-        losses = self.identity_losses(output, step.labels.repeat(3))
-        _, step.map_ir, step.map_fake_ir = getattr(output, self.map_field).chunk(3)
+        images, is_rgb = [step.rgb, step.ir, fake_ir], [True, False, False]
+        if step.view is not None:
+            images, is_rgb = [*images, step.view], [*is_rgb, True]
+        output, losses = self.student_losses(step, images, is_rgb)
+        _, step.map_ir, step.map_fake_ir = getattr(output, self.map_field).split(len(fake_ir))[:3]
         if self.joint:
             logits, _ = self.discriminators(
                 torch.cat([step.ir, fake_ir]),
@@ -153,31 +140,6 @@ class TSGAN(ReIDBaseline):
             )
             losses['loss_gan'] = self.gan_weight * self.loss_adv(logits, is_real=True)  # Eq. 12
         return losses | self.teacher_student_losses(output, step.ir, fake_ir)
-
-    def teacher_student_losses(self, output: ReIDOutput, ir: Tensor, fake_ir: Tensor) -> dict[str, Tensor]:
-        """L_TS of Eq. 16, term by term; the teacher runs once, on no more images than the terms need.
-
-        Args:
-            output (ReIDOutput): The student's, of X_R, X_I and X'_I in this order, 3B images.
-            ir (Tensor): X_I, (B, 3, H, W).
-            fake_ir (Tensor): X'_I, (B, 3, H, W), detached.
-        """
-        student_rgb, student_ir, student_fake_ir = output.mid_map.chunk(3)
-        needs_ir = self.loss_ts_real_ir is not None
-        needs_fake = self.loss_ts_cd is not None or self.loss_ts_fake_ir is not None
-        images = [x for x, needed in ((ir, needs_ir), (fake_ir, needs_fake)) if needed]
-        if not images:
-            return {}
-        maps = list(self.teacher(torch.cat(images)).chunk(len(images)))
-        teacher_fake_ir = maps.pop() if needs_fake else None
-        losses = {}
-        if self.loss_ts_cd is not None:
-            losses['loss_ts_cd'] = self.loss_ts_cd(student_rgb, teacher_fake_ir)
-        if self.loss_ts_real_ir is not None:
-            losses['loss_ts_real_ir'] = self.loss_ts_real_ir(student_ir, maps[0])
-        if self.loss_ts_fake_ir is not None:
-            losses['loss_ts_fake_ir'] = self.loss_ts_fake_ir(student_fake_ir, teacher_fake_ir)
-        return losses
 
     def discriminators_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_D of Eq. 2 to 4, and the plain image loss of D_R."""
@@ -208,7 +170,8 @@ class TSGAN(ReIDBaseline):
         """The iteration's maps of X_I and X'_I; made here where its ReID phase did not run."""
         if step.map_ir is None:
             with torch.no_grad():
-                output = self.reid(torch.cat([step.ir, self.fakes(step).fake_ir]))
+                images = torch.cat([step.ir, self.fakes(step).fake_ir])
+                output = self.reid(images, torch.zeros(len(images), dtype=torch.bool, device=images.device))
             step.map_ir, step.map_fake_ir = getattr(output, self.map_field).chunk(2)
         return step.map_ir, step.map_fake_ir
 

@@ -129,7 +129,7 @@ class PseudoLabelHook(Hook):
 
     def check_clusters(self, runner: Runner, modality: str, labels: np.ndarray) -> None:
         """Raises RuntimeError when there is nothing to tell apart; says so when a batch has a cluster twice."""
-        count, wanted = int(labels.max(initial=-1)) + 1, runner.train_dataloader.batch_sampler.num_clusters
+        count, wanted = int(labels.max(initial=-1)) + 1, runner.train_dataloader.batch_sampler.num_clusters[modality]
         found = f'epoch {runner.epoch + 1}: {count} clusters of {len(labels)} {modality} images'
         if count < 2:
             settings = ', '.join(f'{name}={value}' for name, value in self.clustering.items())

@@ -20,7 +20,7 @@ def draw_batches(loader: DataLoader, number: int = 1, most: int | None = None, s
     """Draw the first batches of an epoch: each image as its file has it, and as the pipeline gives it.
 
     Pairs stand below each other: an RGB image before and after, the IR image of the same person before and after. Above
-    them is the name of the person's folder.
+    them is the name of the person's folder. Of a pipeline that makes several views, each has a row.
 
     Args:
         loader (DataLoader): Of a :class:`~tsgan.datasets.ReIDDataset`, whose pipeline ends in uint8 images in BGR.
@@ -53,7 +53,9 @@ def _draw_batch(dataset, rows: Sequence[int], most: int | None) -> np.ndarray:
             group = {}
             for name, places in part.items():
                 group[f'{name.upper()}, file'] = [_file(records[place]) for place in places]
-                group[f'{name.upper()}, after'] = [_after(dataset, rows[place]) for place in places]
+                views = list(zip(*(_after(dataset, rows[place]) for place in places), strict=True))
+                for number, view in enumerate(views, start=1):
+                    group[f'{name.upper()}, view {number}' if views[1:] else f'{name.upper()}, after'] = list(view)
             groups.append(group)
             captions.append([Path(records[place]['img_path']).parent.name for place in next(iter(part.values()))])
     return picture_rows(groups, CELL, captions)
@@ -63,9 +65,14 @@ def _file(record: dict) -> np.ndarray:
     return read_image(record['img_path'], record.get('value_range'), 'rgb')
 
 
-def _after(dataset, row: int) -> np.ndarray:
-    """What the pipeline gives, RGB. Raises ValueError where that is no image as the networks' preprocessors take it."""
-    inputs = dataset[row]['inputs']
+def _after(dataset, row: int) -> list[np.ndarray]:
+    """The views that the pipeline gives of an image, RGB; of most, one."""
+    made = dataset[row]
+    return [_image(view['inputs']) for view in (made if isinstance(made, list) else [made])]
+
+
+def _image(inputs: torch.Tensor) -> np.ndarray:
+    """BGR -> RGB, (3, H, W) -> (H, W, 3). Raises ValueError where it is none that the networks' preprocessors take."""
     if inputs.dtype != torch.uint8 or inputs.ndim != 3 or len(inputs) != 3:
         raise ValueError(
             f'the pipeline ends in {inputs.dtype} of shape {tuple(inputs.shape)}: expected torch.uint8 of (3, H, W), '

@@ -40,7 +40,9 @@ class TranslationGridHook(Hook):
             loader = runner.train_dataloader
             with own_randomness(self.seed):
                 rows = choose_pairs(loader.dataset, self.num_images, self.seed)
-                self.data = loader.collate_fn([loader.dataset[row] for row in rows])
+                made = [loader.dataset[row] for row in rows]
+                # of several views, the first
+                self.data = loader.collate_fn([one[:1] if isinstance(one, list) else one for one in made])
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.data is None or not (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):

@@ -23,6 +23,11 @@ model = dict(
         ),
         head=dict(type='ReIDHead', num_classes=395, in_channels=2048),
     ),
-    loss_id=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
-    loss_tri=dict(type='BatchHardTripletLoss', margin=0.3, loss_weight=1.0),
+    losses=dict(
+        loss_id=dict(
+            type='OnLogits',
+            loss=dict(type='mmpretrain.LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=3.0),
+        ),
+        loss_tri=dict(type='OnVectors', loss=dict(type='BatchHardTripletLoss', margin=0.3, loss_weight=1.0)),
+    ),
 )

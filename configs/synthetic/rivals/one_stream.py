@@ -2,7 +2,6 @@
 _base_ = '../backbone.py'
 model = dict(
     reid=dict(encoder=dict(backbone=dict(type='OneStreamResNet'))),
-    loss_id=dict(_delete_=True, type='mmpretrain.CrossEntropyLoss'),
-    loss_tri=None,
+    losses=dict(loss_id=dict(loss=dict(_delete_=True, type='mmpretrain.CrossEntropyLoss')), loss_tri=None),
 )
 test_evaluator = dict(normalize=False)

@@ -14,6 +14,7 @@ from scipy.io import savemat
 
 from tsgan.machine import num_cores
 
+from .hard import change, parts_of, weave
 from .people import make_person
 from .render import render_image
 from .scene import CAMERAS, INFRARED_CAMERAS, RGB_CAMERAS
@@ -35,6 +36,7 @@ def render_dataset(
     seed=1,
     workers=None,
     force=False,
+    style='default',
 ):
     """Render a data set, or return at once when ``root`` already holds the very same one.
 
@@ -54,6 +56,8 @@ def render_dataset(
         seed (int): Decides people, places and pictures.
         workers (int, optional): Processes; by default as many as there are cores.
         force (bool): Delete a different synthetic data set in ``root`` first.
+        style (str): 'default', or 'hard': the same people in the same poses at the same places, with all that
+            :mod:`tsgan.datasets.synthetic.hard` adds; parts of it joined by ``+``, such as 'blur+framing'.
 
     Returns:
         Path: ``root``.
@@ -66,6 +70,8 @@ def render_dataset(
     counts = {'num_train': num_train, 'num_val': num_val, 'num_test': num_test, 'num_pretrain': num_pretrain}
     _check_arguments(counts, frames, size, seed, workers)
     parameters = dict(version=VERSION, **counts, frames=frames, size=list(size), seed=seed)
+    if parts_of(style):  # the default goes without the word, as sets from before there were styles
+        parameters['style'] = style
     if _is_finished(root, parameters, force):
         return root
 
@@ -78,7 +84,7 @@ def render_dataset(
 
     shown = num_train + num_val + num_test
     tasks = [(pid, tuple(CAMERAS) if pid <= shown else RGB_CAMERAS) for pid in range(1, shown + num_pretrain + 1)]
-    render = partial(_render_identity, root=root, frames=frames, size=tuple(size), seed=seed)
+    render = partial(_render_identity, root=root, frames=frames, size=tuple(size), seed=seed, style=style)
     columns = (
         TextColumn('rendering'),
         BarColumn(),
@@ -105,9 +111,15 @@ def image_rng(seed, cam, pid, frame):
     return np.random.default_rng([seed, 2, cam, pid, frame])
 
 
-def identity(seed, pid):
-    """The person of identity ``pid`` in the data set of ``seed``."""
-    return make_person(np.random.default_rng([seed, 1, pid]))
+def identity(seed, pid, cam=None, style='default'):
+    """The person of identity ``pid`` in the data set of ``seed``; in some styles, as dressed before camera ``cam``."""
+    person, parts = make_person(np.random.default_rng([seed, 1, pid])), parts_of(style)
+    if 'weave' in parts:
+        person = weave(person, np.random.default_rng([seed, 5, pid]))
+    if 'outfits' in parts and cam is not None:
+        wardrobe, passage = np.random.default_rng([seed, 6, pid]), np.random.default_rng([seed, 7, pid, cam])
+        person = change(person, wardrobe, passage)
+    return person
 
 
 def _start_worker():
@@ -115,15 +127,15 @@ def _start_worker():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
 
-def _render_identity(task, root, frames, size, seed):
+def _render_identity(task, root, frames, size, seed, style):
     """Write all pictures of one identity; returns how many."""
     pid, cams = task
-    person = identity(seed, pid)
     for cam in cams:
+        person = identity(seed, pid, cam, style)
         folder = root / f'cam{cam}' / f'{pid:04d}'
         folder.mkdir(parents=True)
         for frame in range(1, frames + 1):
-            image = render_image(person, cam, image_rng(seed, cam, pid, frame), size, seed)
+            image = render_image(person, cam, image_rng(seed, cam, pid, frame), size, seed, style)
             path = folder / f'{frame:04d}.jpg'
             if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
                 raise OSError(f'{path} could not be written: is the disk full?')
@@ -157,10 +169,11 @@ def _is_finished(root, parameters, force):
         if found == parameters and not force:
             return True
         if not force:
+            unsaid = {'style': 'default'}
             differ = ', '.join(
-                f'{name} {found.get(name)} instead of {value}'
-                for name, value in parameters.items()
-                if found.get(name) != value
+                f'{name} {found.get(name, unsaid.get(name))} instead of {parameters.get(name, unsaid.get(name))}'
+                for name in {**parameters, **found}
+                if found.get(name) != parameters.get(name)
             )
             raise FileExistsError(
                 f'{root} holds a synthetic data set with other parameters ({differ}): '

@@ -18,7 +18,8 @@ class View:
     """
 
     def __init__(self, heading, elevation, distance, scale, centre, middle):
-        self.heading, self.distance, self.scale, self.centre, self.middle = heading, distance, scale, centre, middle
+        self.heading, self.elevation, self.distance = heading, elevation, distance
+        self.scale, self.centre, self.middle = scale, centre, middle
         self.turn = np.cos(heading), np.sin(heading)
         self.tilt = np.cos(elevation), np.sin(elevation)
 

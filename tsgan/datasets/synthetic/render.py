@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from .figure import Canvas, Figure
+from .hard import creases, defocus, dim, fade_outlines, generators, hide, reframe
+from .paint import SUPERSAMPLE, paint
 from .pose import View, pose
 from .scene import CAMERAS, backdrop, clutter, expose, panorama
-
-SUPERSAMPLE = 2
 
 
 def look(person, camera, height, width, rng):
@@ -31,35 +31,37 @@ def look(person, camera, height, width, rng):
     return View(np.deg2rad(heading), elevation, distance, scale, centre, person.height / 2)
 
 
-def render_image(person, cam, rng, size=(96, 48), seed=0):
+def render_image(person, cam, rng, size=(96, 48), seed=0, style='default'):
     """Render one picture.
 
     Args:
-        person (Person): Who is on it.
+        person (Person): Who is on it, dressed as ``identity`` gives them in this style.
         cam (int): Camera, 1-6.
         rng (np.random.Generator): The picture's own: pose, background, light and noise come from it alone.
         size (tuple[int, int]): Height and width in pixels.
         seed (int): Seed of the data set, which made the places.
+        style (str): 'default', 'hard', or parts of 'hard' joined by ``+``.
 
     Returns:
         np.ndarray: BGR picture, uint8 (H, W, 3); three equal channels for an infrared camera.
+
+    Raises:
+        ValueError: There is no such style.
     """
-    (height, width), camera = size, CAMERAS[cam]
+    (height, width), camera, own = size, CAMERAS[cam], generators(style, rng)
     canvas = Canvas(SUPERSAMPLE * height, SUPERSAMPLE * width)
     view = look(person, camera, SUPERSAMPLE * height, SUPERSAMPLE * width, rng)
+    if 'framing' in own:
+        view = reframe(view, SUPERSAMPLE * height, SUPERSAMPLE * width, own['framing'])
     Figure(person, pose(person, rng), view).draw(canvas)
+    if 'folds' in own:
+        canvas.shade = fade_outlines(canvas.shade, own['folds'])
 
-    # The only place where the spectrum matters: surfaces become reflectance. Averaging both the reflectance, which is
-    # zero off the person, and the cover gives soft borders.
-    table = person.infrared if camera.infrared else person.visible
-    cover = cv2.resize((canvas.surface > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    shade = cv2.blur(canvas.shade, (3, 3)).astype(np.float32) / 200
+    figure, cover = paint(canvas, person, camera.infrared)
     folds = cv2.resize(rng.normal(1, 0.11, (9, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    if camera.infrared:
-        figure = cv2.resize(table[canvas.surface] * shade, (width, height), interpolation=cv2.INTER_AREA) * folds
-    else:
-        figure = cv2.resize(table[canvas.surface] * shade[..., None], (width, height), interpolation=cv2.INTER_AREA)
-        figure *= folds[..., None]
+    if 'folds' in own:
+        folds *= creases(height, width, camera.infrared, own['folds'])
+    figure *= folds if camera.infrared else folds[..., None]
 
     ground = panorama(seed, camera.place, camera.outdoor, camera.infrared, height)
     scene = backdrop(ground, height, width, rng)
@@ -72,7 +74,12 @@ def render_image(person, cam, rng, size=(96, 48), seed=0):
         image = scene * (1 - cover)[..., None] + figure
     if rng.random() < 0.1:
         occlude(image, rng)
-    return expose(image, camera, rng)
+    if 'occlusion' in own:
+        image = hide(image, cover, view, camera.infrared, own['occlusion'])
+    if 'blur' in own:
+        image = defocus(image, own['blur'])
+    image = expose(image, camera, rng)
+    return dim(image, camera.infrared, own['low_light']) if 'low_light' in own else image
 
 
 def cast_shadow(scene, view, rng):

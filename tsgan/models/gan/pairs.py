@@ -7,25 +7,39 @@ from torch import Tensor
 from tsgan.structures import PairStep
 
 
-def check_pairs(model: str, data_samples: list[DataSample]) -> None:
+def check_pairs(model: str, data_samples: list[DataSample], needs_view: bool = False) -> None:
     """Whether a batch is one of the pair sampler's: B RGB images first, then B IR images of the same identities.
+
+    Between them may be B second views of the RGB images, as :class:`tsgan.datasets.transforms.ModalityViews` makes.
 
     Args:
         model (str): Who asks.
         data_samples (list[DataSample]): One for each image, in main memory.
+        needs_view (bool): Whether the second views have to be there. Defaults to False.
 
     Raises:
         ValueError: When it is not.
     """
-    middle = len(data_samples) // 2
+    blocks = 3 if has_view(data_samples) else 2
+    pairs = len(data_samples) // blocks
     labels = [int(sample.gt_label) for sample in data_samples]
     modalities = [sample.get('modality') for sample in data_samples]
-    if modalities != ['rgb'] * middle + ['ir'] * middle or labels[:middle] != labels[middle:]:
+    if modalities != ['rgb'] * pairs * (blocks - 1) + ['ir'] * pairs or labels != labels[:pairs] * blocks:
         raise ValueError(
             f'{model} trains on batches whose first half is RGB images, and whose second half IR images of the same '
             "identities in the same order: use batch_sampler=dict(type='IdentityPairBatchSampler', ...) in "
             'train_dataloader, and both modalities.'
         )
+    if needs_view and blocks == 2:
+        raise ValueError(
+            f'{model} needs a second view of each RGB image: let train_pipeline end in ModalityViews with two views of '
+            "rgb, and train_dataloader have collate_fn=dict(type='tsgan.collate_views')."
+        )
+
+
+def has_view(data_samples: list[DataSample]) -> bool:
+    """Whether a batch has a second view of its RGB images."""
+    return any(sample.get('view', 0) for sample in data_samples)
 
 
 def check_two_identities(model: str, rgb_samples: list[DataSample]) -> None:
@@ -46,16 +60,17 @@ def check_two_identities(model: str, rgb_samples: list[DataSample]) -> None:
 
 
 def pair_step(inputs: Tensor, data_samples: list[DataSample]) -> PairStep:
-    """Split a batch of the pair sampler, (2B, 3, H, W), into B RGB and B IR images of the same identities.
+    """Split a batch of the pair sampler into B RGB and B IR images of the same identities, and second views if any.
 
     By place alone: what :func:`check_pairs` accepts has this order, and to index by a mask on a GPU is to wait for it.
 
     Args:
-        inputs (Tensor): (2B, 3, H, W) in [-1, 1].
+        inputs (Tensor): (2B, 3, H, W) in [-1, 1], or (3B, 3, H, W) with second views.
         data_samples (list[DataSample]): One for each image.
     """
-    rgb, ir = inputs.chunk(2)
-    return PairStep(rgb=rgb, ir=ir, labels=torch.cat([sample.gt_label for sample in data_samples[: len(rgb)]]))
+    rgb, *view, ir = inputs.chunk(3 if has_view(data_samples) else 2)
+    labels = torch.cat([sample.gt_label for sample in data_samples[: len(rgb)]])
+    return PairStep(rgb=rgb, ir=ir, labels=labels, view=view[0] if view else None)
 
 
 def same_index_pairs(items: Tensor) -> Tensor:

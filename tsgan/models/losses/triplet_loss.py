@@ -1,12 +1,11 @@
 import torch
-import torch.distributed.nn.functional as dist_functional
 import torch.nn as nn
 import torch.nn.functional as F
-from mmengine.dist import all_gather, get_world_size
 from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .gathering import gathered
 from .precision import at_least_float32
 
 
@@ -26,6 +25,8 @@ class BatchHardTripletLoss(nn.Module):
         distance (str): D, 'euclidean', or 'cosine': one minus the cosine of the angle. Defaults to 'euclidean'.
         reduction (str): 'mean' over anchors, as the baseline that the paper builds on; 'sum' over them, as Eq. 11
             prints it. Defaults to 'mean'.
+        across (bool): Take an anchor's positives and negatives from the other modality only, both ways. Defaults to
+            False, from both.
 
     Raises:
         ValueError: When ``distance`` or ``reduction`` is another.
@@ -40,6 +41,7 @@ class BatchHardTripletLoss(nn.Module):
         loss_weight: float = 1.0,
         distance: str = 'euclidean',
         reduction: str = 'mean',
+        across: bool = False,
     ) -> None:
         super().__init__()
         if distance not in self.DISTANCES:
@@ -50,26 +52,28 @@ class BatchHardTripletLoss(nn.Module):
         self.loss_weight = loss_weight
         self.distance = distance
         self.reduction = reduction
+        self.across = across
 
-    def forward(self, vectors: Tensor, labels: Tensor, across: Tensor | None = None) -> Tensor:
+    def forward(self, vectors: Tensor, labels: Tensor, is_rgb: Tensor | None = None) -> Tensor:
         """Args:
             vectors (Tensor): V, (N, C); every rank holds the same number.
             labels (Tensor): Identities, (N,).
-            across (Tensor, optional): Mask of one modality, (N,): take an anchor's positives and negatives from the
-                other modality only, both ways. Defaults to None, from both.
+            is_rgb (Tensor, optional): Which are of RGB images, (N,) bool; needed by triplets across. Defaults to None.
 
         Returns:
             Tensor: The weighted loss, a scalar. An anchor without a positive or without a negative adds 0.
+
+        Raises:
+            ValueError: On triplets across modalities that are not known.
         """
-        if get_world_size() > 1:
-            vectors = torch.cat(dist_functional.all_gather(vectors))  # (ranks * N, C), differentiable
-            labels = torch.cat(all_gather(labels))
-            across = None if across is None else torch.cat(all_gather(across.long()))
+        if self.across and is_rgb is None:
+            raise ValueError("BatchHardTripletLoss(across=True) needs data samples whose `modality` is 'rgb' or 'ir'.")
+        vectors, labels, is_rgb = gathered(vectors, labels, is_rgb)
         distance = self.distances(at_least_float32(vectors))  # (N, N)
         same = labels[:, None] == labels[None]
         positive, negative = same, ~same
-        if across is not None:
-            other = across[:, None] != across[None]
+        if self.across:
+            other = is_rgb[:, None] != is_rgb[None]
             positive, negative = positive & other, negative & other
         hardest_positive = distance.masked_fill(~positive, -torch.inf).amax(dim=1)  # (N,)
         hardest_negative = distance.masked_fill(~negative, torch.inf).amin(dim=1)

@@ -2,9 +2,10 @@ from collections.abc import Sequence
 
 import torch
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from tsgan.models.alternating import AlternatingModel
+from tsgan.models.losses import named
 from tsgan.models.memory_format import to_fastest_format
 from tsgan.registry import MODELS
 from tsgan.structures import ReIDOutput
@@ -12,28 +13,30 @@ from tsgan.structures import ReIDOutput
 
 @MODELS.register_module()
 class ReIDBaseline(AlternatingModel):
-    """A ReID network trained with identity and triplet loss: Table II row 1, Table III, and the IR teacher.
-
-    Without the triplet loss, and with networks and heads of ``tsgan/models/rivals``, it is other rows of Table I too.
+    """A ReID network and its losses: Table II row 1, Table III, the IR teacher, and every method that is no more.
 
     Args:
         reid (dict): Config of the ReID network.
-        loss_id (dict): Config of the identity loss on logits, Eq. 9 and 10, with its weight lambda_1.
-        loss_tri (dict, optional): Config of the triplet loss on V, Eq. 11, with its weight lambda_2. None leaves the
-            term out.
+        losses (dict[str, dict | None]): Name -> config of a loss, which is logged under that name. It is a module
+            without trained parameters, called with what the network made of the batch (:class:`ReIDOutput`), labels
+            (N,) and which images are RGB, (N,) bool or None where that is not known. It gives a scalar, or scalars by
+            name, of which ``loss`` counts and the others are logged as ``<name without loss_>_<key>``. None in place of
+            a config leaves out a loss that a base config has.
         data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
+
+    Raises:
+        ValueError: When a loss has another kind of name, or parameters to train.
     """
 
     PHASES: Sequence[str] = ('reid',)
 
     def __init__(
-        self, reid: dict, loss_id: dict, loss_tri: dict | None, data_preprocessor: dict, init_cfg: dict | None = None
+        self, reid: dict, losses: dict[str, dict | None], data_preprocessor: dict, init_cfg: dict | None = None
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.reid = MODELS.build(reid)
-        self.loss_id = MODELS.build(loss_id)
-        self.loss_tri = loss_tri and MODELS.build(loss_tri)
+        self.losses = built_losses(losses)
         to_fastest_format(self.reid)
 
     def forward(self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'):
@@ -86,16 +89,49 @@ class ReIDBaseline(AlternatingModel):
         return inputs, labels, rgb_mask(data_samples, inputs.device)
 
     def reid_loss(self, step: tuple[Tensor, Tensor, Tensor | None]) -> dict[str, Tensor]:
-        """Identity and triplet loss of the batch."""
+        """The losses of the batch."""
         images, labels, is_rgb = step
-        return self.identity_losses(self.reid(images, is_rgb), labels)
+        return self.losses_of(self.reid(images, is_rgb), labels, is_rgb)
 
-    def identity_losses(self, output: ReIDOutput, labels: Tensor) -> dict[str, Tensor]:
-        """lambda_1 L_ID + lambda_2 L_Tri of Eq. 8, term by term."""
-        losses = {'loss_id': self.loss_id(output.logits, labels)}
-        if self.loss_tri is not None:
-            losses['loss_tri'] = self.loss_tri(output.vector, labels)
-        return losses
+    def losses_of(self, output: ReIDOutput, labels: Tensor, is_rgb: Tensor | None) -> dict[str, Tensor]:
+        """Every loss of :attr:`losses`, and what they want logged, by name.
+
+        Args:
+            output (ReIDOutput): Of N images; of k N rows, k times all images, where the network makes more of each.
+            labels (Tensor): Identities, (N,).
+            is_rgb (Tensor, optional): Which of the images are RGB, (N,) bool.
+
+        Raises:
+            ValueError: When what is only to be logged has a name that MMEngine adds up.
+        """
+        rows = len(output.vector) // len(labels)
+        labels, is_rgb = labels.repeat(rows), None if is_rgb is None else is_rgb.repeat(rows)
+        terms = {}
+        for name, loss in self.losses.items():
+            values = named(loss(output, labels, is_rgb))
+            terms[name] = values['loss']
+            short = name.removeprefix('loss').lstrip('_')
+            for key, value in values.items():
+                if key == 'loss':
+                    continue
+                if 'loss' in f'{short}_{key}':
+                    raise ValueError(f"model.losses.{name} logs {key!r}: MMEngine would add up what has 'loss' in it.")
+                terms[f'{short}_{key}'] = value.detach()
+        return terms
+
+
+def built_losses(losses: dict[str, dict | None]) -> nn.ModuleDict:
+    """The losses of a config by their names; raises ValueError as :class:`ReIDBaseline` says."""
+    built = nn.ModuleDict({name: MODELS.build(cfg) for name, cfg in losses.items() if cfg})
+    for name, loss in built.items():
+        if not name.startswith('loss'):
+            raise ValueError(f"model.losses.{name}: expected a name that begins with 'loss', which MMEngine adds up.")
+        if any(parameter.requires_grad for parameter in loss.parameters()):
+            raise ValueError(
+                f'model.losses.{name} ({type(loss).__name__}) has parameters to train: expected them in the network, '
+                'model.reid, whose optimizer moves them.'
+            )
+    return built
 
 
 def mirrored(images: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ class Encoder(BaseModule):
 
     Args:
         backbone (dict): Config of the backbone. One whose attribute ``needs_modality`` is true is given which images
-            are RGB, too.
+            are RGB, too. One with parts that begin as the identity names their tensors in ``identity_at_start``: a
+            ``checkpoint`` without any of these begins it, too, and the log says so; all others must be there.
         mean (Sequence[float]): Channel means in RGB order, 0 to 255, that the backbone was trained with.
             Defaults to ImageNet's.
         std (Sequence[float]): The standard deviations. Defaults to ImageNet's.
@@ -141,7 +142,12 @@ class Encoder(BaseModule):
         state = {name.removeprefix(self.PREFIX): t for name, t in state.items() if name.startswith(self.PREFIX)}
         if hasattr(self.backbone, 'adapt_state'):
             self.backbone.adapt_state(state, 'backbone.')
-        wanted = self.state_dict()
+        wanted, more = self.state_dict(), ''
+        added = [f'backbone.{name}' for name in getattr(self.backbone, 'identity_at_start', ())]
+        if added and not any(name in state for name in added):
+            for name in added:
+                del wanted[name]
+            more = f', which lacks the {len(added)} tensors from {added[0]} on: what they belong to begins as identity'
         fit = fitting(state, wanted)
         if len(fit) < len(wanted):
             wrong = next(name for name in wanted if name not in fit)
@@ -150,9 +156,9 @@ class Encoder(BaseModule):
                 f'{len(wanted)} tensors are missing or of another shape, {self.PREFIX}{wrong} first; expected a model '
                 f'that {self.trained_by} trains.'
             )
-        self.load_state_dict({name: state[name] for name in wanted})
+        self.load_state_dict({**self.state_dict(), **{name: state[name] for name in wanted}})
         self.trained_identities = meta_of(content).get('trained_identities', [])
-        print_log(f'encoder of {path}', logger='current')
+        print_log(f'encoder of {path}{more}', logger='current')
 
     def _check_finished(self, path: str, content: dict) -> None:
         """A work dir stands for a finished training; who wants less names the file."""

@@ -6,6 +6,8 @@ from tsgan.models.losses import at_least_float32
 from tsgan.registry import MODELS
 from tsgan.structures import ReIDOutput, evaluating
 
+from .parts import parts_by_name
+
 
 @MODELS.register_module()
 class ReIDNet(BaseModule):
@@ -13,24 +15,52 @@ class ReIDNet(BaseModule):
 
     Args:
         encoder (dict): Config of an encoder with two outputs, the middle and the final map.
-        head (dict): Config of the head.
+        head (dict, optional): Config of the head on V. None leaves everything to the heads of parts.
+        pooling (dict, optional): Config of what makes V of the final map, (N, C, h, w) -> (N, C), as
+            ``mmpretrain.GeneralizedMeanPooling``. Defaults to None, the average over positions.
+        parts (dict, optional): Config of heads on parts of the final map, see :class:`StripeHeads`. What is compared at
+            test are then the features of whole and parts, joined. Defaults to None.
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: When the head reads vectors of another length than the encoder's last map has channels.
+        ValueError: When there is no head at all, or one reads vectors of another length than the encoder's last map
+            has channels.
     """
 
-    def __init__(self, encoder: dict, head: dict, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        encoder: dict,
+        head: dict | None,
+        pooling: dict | None = None,
+        parts: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg)
+        if not head and not parts:
+            raise ValueError('ReIDNet has neither a head nor parts: expected one of them, or both.')
         self.encoder = MODELS.build(encoder)
-        self.map_channels = found = map_channels(self.encoder)
-        if found and head['in_channels'] != found[-1]:
+        self.map_channels = map_channels(self.encoder)
+        for name, cfg in (('head', head), ('parts', parts)):
+            if cfg and self.map_channels:
+                self.check_length(name, cfg['in_channels'], self.map_channels[-1])
+        self.pooling = pooling and MODELS.build(pooling)
+        self.head = head and MODELS.build(head)
+        self.parts = parts and MODELS.build(parts)
+
+    def check_length(self, name: str, given: int, channels: int) -> None:
+        """Raises ValueError when what stands in the config as ``name`` reads other vectors than those of the last map.
+
+        Args:
+            name (str): 'head' or 'parts'.
+            given (int): Length of the vectors that it reads.
+            channels (int): Channels of the encoder's last map.
+        """
+        if given != channels:
             raise ValueError(
-                f'the last map of {type(self.encoder.backbone).__name__} has {found[-1]} channels, but '
-                f'model.reid.head.in_channels is {head["in_channels"]}: set it, in the config or with `--cfg-options '
-                f'model.reid.head.in_channels={found[-1]}`.'
+                f'the last map of {type(self.encoder.backbone).__name__} has {channels} channels, but '
+                f'model.reid.{name}.in_channels is {given}: set it, in the config or with `--cfg-options '
+                f'model.reid.{name}.in_channels={channels}`.'
             )
-        self.head = MODELS.build(head)
 
     def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> ReIDOutput:
         """Args:
@@ -39,12 +69,34 @@ class ReIDNet(BaseModule):
                 Defaults to None.
 
         Returns:
-            ReIDOutput: Maps, V, test feature, logits and branches of the N images.
+            ReIDOutput: Maps, V, test feature, logits, branches and parts of the N images.
         """
         mid_map, final_map = self.encoder(images, is_rgb)
-        vector = final_map.mean(dim=(2, 3))  # (N, C, h, w) -> (N, C): global average pooling
+        parts = self.parts(final_map) if self.parts else ()
+        if self.head is None:
+            vector, feature = (torch.cat(vectors, dim=1) for vectors in list(zip(*parts, strict=True))[:2])
+            return ReIDOutput(mid_map, final_map, vector, feature, None, parts_by_name(parts), parts)
+        vector, extras = self.pool(final_map)
         feature, logits, branches = self.head(vector)
-        return ReIDOutput(mid_map, final_map, vector, feature, at_least_float32(logits), branches)
+        logits = None if logits is None else at_least_float32(logits)
+        if parts:
+            branches = branches | {'whole': feature} | parts_by_name(parts)
+            feature = torch.cat([feature, *(part.feature for part in parts)], dim=1)  # (N, C + sum of C_i)
+        return ReIDOutput(mid_map, final_map, vector, feature, logits, branches, parts, extras)
+
+    def pool(self, final_map: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """V of the final map, and what else comes of it that losses need; the seam for a pooling with results of its
+        own.
+
+        Args:
+            final_map (Tensor): (N, C, h, w); or (N, C), as of a transformer's class token, which is V already.
+
+        Returns:
+            tuple[Tensor, dict[str, Tensor]]: V, (N, C), and extras by name.
+        """
+        if final_map.dim() == 2:
+            return final_map, {}
+        return final_map.mean(dim=(2, 3)) if self.pooling is None else self.pooling(final_map), {}
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ from .distance_head import DistanceHead
 from .handcrafted import HandcraftedNet, HandcraftedReID
 from .hog import HOG
 from .lomo import LOMO
-from .wu2017 import OneStreamResNet, TwoStreamResNet, ZeroPaddingResNet
 from .xqda import XQDA
 
 __all__ = [
@@ -18,8 +17,5 @@ __all__ = [
     'HOG',
     'LOMO',
     'ModalityDiscriminator',
-    'OneStreamResNet',
-    'TwoStreamResNet',
     'XQDA',
-    'ZeroPaddingResNet',
 ]

@@ -39,8 +39,9 @@ class AlignGAN(ReIDBaseline):
         generators (dict): Config of the two generators.
         discriminators (dict): Config of a joint discriminator of IR images and of one of RGB images.
         warmup_discriminators (dict): Config of two ordinary discriminators.
-        loss_id (dict): Identity loss.
-        loss_tri (dict): Triplet loss on the embedding.
+        losses (dict[str, dict | None]): Losses of the ReID network on real IR images, as of :class:`ReIDBaseline`.
+        loss_id (dict): Identity loss of fake IR images, of the network's logits.
+        loss_tri (dict): Triplet loss on the embedding, between fake and real IR images: triplets ``across``.
         loss_adv (dict): Adversarial loss.
         loss_cyc (dict): Cycle consistency; the mean of both directions counts.
         loss_idt (dict): The same for images of the modality that a generator writes, which it should leave as they are.
@@ -66,6 +67,7 @@ class AlignGAN(ReIDBaseline):
         generators: dict,
         discriminators: dict,
         warmup_discriminators: dict,
+        losses: dict[str, dict | None],
         loss_id: dict,
         loss_tri: dict,
         loss_adv: dict,
@@ -78,12 +80,14 @@ class AlignGAN(ReIDBaseline):
         gan_pairs: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        super().__init__(reid, losses, data_preprocessor, init_cfg)
         self.generators = MODELS.build(generators)
         self.discriminators = MODELS.build(discriminators)
         self.warmup_discriminators = MODELS.build(warmup_discriminators)
         if self.reid.map_channels:
             self.discriminators.check_maps(self.reid.map_channels[-1])
+        self.loss_id = MODELS.build(loss_id)
+        self.loss_tri = MODELS.build(loss_tri)
         self.loss_adv = MODELS.build(loss_adv)
         self.loss_cyc = MODELS.build(loss_cyc)
         self.loss_idt = MODELS.build(loss_idt)
@@ -145,13 +149,10 @@ class AlignGAN(ReIDBaseline):
         """Identities and triplets of real and fake IR images; and a real one with a fake's map should look real."""
         pairs = step.feature
         real = self.encode(pairs.ir)
-        losses = {
-            'loss_id_ir': self.loss_id(real.logits, pairs.labels),
-            'loss_tri_ir': self.loss_tri(real.vector, pairs.labels),
-        }
+        losses = self.losses_of(real, pairs.labels, torch.zeros_like(pairs.labels, dtype=torch.bool))
         if all(f'reid/{name}' in self.inactive_terms for name in self.FAKE_TERMS):
             # left out rather than times 0: BN statistics would be those of images that nobody has yet learned to make
-            return losses | dict.fromkeys(self.FAKE_TERMS, 0 * losses['loss_id_ir'])
+            return losses | dict.fromkeys(self.FAKE_TERMS, 0 * real.logits.sum())
         with torch.no_grad():
             fake_ir = unwrapped(self.generators).to_ir(pairs.rgb)
         fake = self.encode(fake_ir)
@@ -188,7 +189,7 @@ class AlignGAN(ReIDBaseline):
     def triplets_across(self, fake: ReIDOutput, real: ReIDOutput, labels: Tensor) -> Tensor:
         """Anchors among the fakes, all else among the real images, and the other way round: the two losses' sum."""
         is_fake = torch.arange(2 * len(labels), device=labels.device) < len(labels)
-        loss = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), across=is_fake)
+        loss = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), is_fake)
         return loss if self.loss_tri.reduction == 'sum' else 2 * loss  # of twice as many anchors
 
     def warmup_discriminators_loss(self, step: AlignGANStep) -> dict[str, Tensor]:

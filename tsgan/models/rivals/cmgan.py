@@ -35,8 +35,8 @@ class CMGAN(ReIDBaseline):
     Args:
         reid (dict): Config of the ReID network.
         discriminator (dict): Config of the discriminator of modalities.
-        loss_id (dict): Identity loss, with its weight beta.
-        loss_tri (dict): Triplet loss, with its weight alpha; its triplets go from one modality into the other.
+        losses (dict[str, dict | None]): Identity loss, with its weight beta, and triplet loss, with its weight alpha,
+            whose triplets go from one modality into the other; as of :class:`ReIDBaseline`.
         loss_modality (dict): Cross-entropy of the modalities, L_D.
         data_preprocessor (dict): Config of the data preprocessor; images leave it in [-1, 1], RGB.
         gan_weight (float): gamma. Defaults to 0.05.
@@ -52,14 +52,13 @@ class CMGAN(ReIDBaseline):
         self,
         reid: dict,
         discriminator: dict,
-        loss_id: dict,
-        loss_tri: dict,
+        losses: dict[str, dict | None],
         loss_modality: dict,
         data_preprocessor: dict,
         gan_weight: float = 0.05,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(reid, loss_id, loss_tri, data_preprocessor, init_cfg)
+        super().__init__(reid, losses, data_preprocessor, init_cfg)
         if discriminator['in_channels'] != reid['head']['in_channels']:
             raise ValueError(
                 f'V has {reid["head"]["in_channels"]} elements, but model.discriminator.in_channels is '
@@ -83,11 +82,8 @@ class CMGAN(ReIDBaseline):
         """alpha L_Tri + beta L_ID - gamma L_D; the discriminator is frozen here."""
         output = self.reid(step.images, step.is_rgb)
         step.features = output.vector.detach()
-        return {
-            'loss_id': self.loss_id(output.logits, step.labels),
-            'loss_tri': self.loss_tri(output.vector, step.labels, across=step.is_rgb),
-            'loss_gan': -self.gan_weight * self.modality_loss(output.vector, step),
-        }
+        losses = self.losses_of(output, step.labels, step.is_rgb)
+        return losses | {'loss_gan': -self.gan_weight * self.modality_loss(output.vector, step)}
 
     def discriminator_loss(self, step: FeatureStep) -> dict[str, Tensor]:
         """L_D, on the features that the ReID phase has made; made here where it did not run."""

@@ -1,0 +1,4 @@
+# ../backbone.py with agw_erasing.py's random gray and random erasing, and nothing else.
+_base_ = ['../backbone.py', '../../_base_/datasets/pipelines_96x48.py']
+train_pipeline = {{_base_.small.erasing}}
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
