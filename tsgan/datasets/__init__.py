@@ -1,11 +1,8 @@
 from tsgan.lazy import lazily
 
 _PLACES = {
-<<<<<<< HEAD
-    'ClusterBatchSampler': 'cluster_sampler',
-=======
     'ChannelExchange': 'transforms',
->>>>>>> main
+    'ClusterBatchSampler': 'cluster_sampler',
     'IdentityPairBatchSampler': 'sampler',
     'ImageFolderReID': 'image_folder',
     'LLCM': 'llcm',
