@@ -1,4 +1,5 @@
 from .adversarial_loss import LSGANLoss, VanillaGANLoss
+from .cluster_memory_loss import ClusterMemoryLoss
 from .cycle_loss import CycleConsistencyLoss
 from .deen import CentreGuidedPairMiningLoss, OrthogonalityLoss
 from .distances import centres, euclidean_distances, known, masked_mean, same
@@ -17,6 +18,7 @@ __all__ = [
     'BatchHardTripletLoss',
     'CentreClusterLoss',
     'CentreGuidedPairMiningLoss',
+    'ClusterMemoryLoss',
     'CycleConsistencyLoss',
     'DiscriminativeCentreLoss',
     'HeteroCentreTripletLoss',
