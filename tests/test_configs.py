@@ -41,6 +41,8 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
         hook.before_train(runner)
         hook.before_train_iter(runner, batch_idx=0)
+    if 'loss_memory' in getattr(model, 'losses', {}):  # which a hook fills before an epoch
+        model.losses.loss_memory.fill(*torch.eye(model.reid.map_channels[-1])[:4].chunk(2))
     before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
@@ -148,6 +150,21 @@ def test_the_rows_of_table_iii_are_the_backbone_on_one_modality(row, name, modal
     cfg = load(row(name))
     assert cfg.train_dataloader.dataset.modality == cfg.test_evaluator.protocol.modality == modality
     assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'
+
+
+@pytest.mark.parametrize('prefix', ['modern/', 'synthetic/modern/'])
+def test_pgm_differs_from_adca_by_matching_and_memory_and_neither_has_identities(prefix):
+    found = differences(f'{prefix}adca.py', f'{prefix}pgm.py')
+    memory = [f'model.losses.loss_memory.{key}' for key in ('momentum', 'use_hard')]
+    assert all_within(found, ['custom_hooks.0.method', *memory, 'train_dataloader.batch_sampler.num_batches'])
+    for name in ('adca', 'pgm'):
+        cfg = load(f'{prefix}{name}.py')
+        assert cfg.model.reid.head.num_classes is None and cfg.custom_hooks[0].method == name
+        assert [key for key, loss in cfg.model.losses.items() if loss] == ['loss_memory']
+        assert cfg.custom_hooks[0].pipeline == cfg.test_dataloader.dataset.pipeline
+        assert cfg.custom_hooks[0].matching_from * 2 == cfg.train_cfg.max_epochs
+        views = len(cfg.train_dataloader.dataset.pipeline[-1].rgb)
+        assert views == cfg.train_dataloader.batch_sampler.rgb_views == 2
 
 
 OTHER = {'regdb': ('RegDB', 206), 'llcm': ('LLCM', 713)}  # data sets of the paper's rows: class, training identities
