@@ -202,5 +202,7 @@ def test_every_metafile_is_in_the_index_and_names_configs_that_exist():
 @pytest.mark.parametrize('data', OTHER)
 def test_data_sets_without_published_or_measured_figures_have_no_results(data):
     index = yaml.safe_load((CONFIGS / data / 'metafile.yml').read_text())
-    assert {model['Config'] for model in index['Models']} == {f'configs/{name}' for name in NAMES if name.startswith(f'{data}/')}
+    assert {model['Config'] for model in index['Models']} == {
+        f'configs/{name}' for name in NAMES if name.startswith(f'{data}/')
+    }
     assert not any('Results' in model for model in index['Models'])

@@ -32,7 +32,8 @@ def shrink(node):
         if node.get('depth', 6) != 6:
             node.update(depth=18, base_channels=16, stem_channels=16, init_cfg=None)
         if node.get('in_channels', 512) != 512:  # which Wu et al.'s own network has
-            node['in_channels'] = 128  # of that ResNet-18
+            parts = 7 if node['in_channels'] % 7 == 0 else 1  # MPANet's six and the average
+            node['in_channels'] = 128 * parts  # of that ResNet-18
         if node.get('non_local'):
             node['non_local'] = dict(layer2=1, layer3=1)  # of two blocks each
         if node.get('type') in ('ResnetGenerator', 'PatchDiscriminator', 'JointDiscriminator'):
