@@ -9,7 +9,10 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 MIM_FILES = ('tools', 'configs', 'demo', 'model-index.yml')
-EXTRAS = ('all', 'calibration', 'demo', 'docs', 'milvus', 'onnx', 'openvino', 'optional', 'search', 'tests', 'vis')
+EXTRAS = (
+    *('all', 'calibration', 'demo', 'docs', 'milvus', 'onnx', 'openvino', 'optional', 'search', 'tests'),
+    *('unsupervised', 'vis'),
+)
 
 
 def requirements(name: str) -> list[str]:

@@ -44,7 +44,9 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
-    log = model.train_step(make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()]))), wrapper)
+    stripes = (cfg.model.reid.get('parts') or {}).get('num_stripes', 1)
+    batch = make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()])), height=max(64, 16 * stripes))
+    log = model.train_step(batch, wrapper)
     assert all(torch.isfinite(value).all() for value in log.values()), log
     for phase in model.phases:
         after = getattr(model, phase).parameters()
@@ -200,5 +202,7 @@ def test_every_metafile_is_in_the_index_and_names_configs_that_exist():
 @pytest.mark.parametrize('data', OTHER)
 def test_data_sets_without_published_or_measured_figures_have_no_results(data):
     index = yaml.safe_load((CONFIGS / data / 'metafile.yml').read_text())
-    assert {model['Config'] for model in index['Models']} == {f'configs/{name}' for name in NAMES if name.startswith(f'{data}/')}
+    assert {model['Config'] for model in index['Models']} == {
+        f'configs/{name}' for name in NAMES if name.startswith(f'{data}/')
+    }
     assert not any('Results' in model for model in index['Models'])

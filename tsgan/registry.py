@@ -19,11 +19,16 @@ import mmpretrain.registry  # noqa: F401  makes the scope `mmpretrain` known to 
 from mmengine import registry as root
 from mmengine.registry import Registry
 
-DATA_SETS = [f'tsgan.datasets.{name}' for name in ('sysu_mm01', 'regdb', 'llcm', 'image_folder')]
+DATA_SETS = [f'tsgan.datasets.{name}' for name in ('sysu_mm01', 'regdb', 'llcm', 'image_folder', 'unlabelled')]
 
 MODELS = Registry('model', parent=root.MODELS, scope='tsgan', locations=['tsgan.models'])
 DATASETS = Registry('dataset', parent=root.DATASETS, scope='tsgan', locations=DATA_SETS)
-DATA_SAMPLERS = Registry('data sampler', parent=root.DATA_SAMPLERS, scope='tsgan', locations=['tsgan.datasets.sampler'])
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=root.DATA_SAMPLERS,
+    scope='tsgan',
+    locations=['tsgan.datasets.sampler', 'tsgan.datasets.cluster_sampler'],
+)
 TRANSFORMS = Registry('transform', parent=root.TRANSFORMS, scope='tsgan', locations=['tsgan.datasets.transforms'])
 FUNCTIONS = Registry(
     'function',
@@ -33,7 +38,12 @@ FUNCTIONS = Registry(
 )
 METRICS = Registry('metric', parent=root.METRICS, scope='tsgan', locations=['tsgan.evaluation.metric'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, scope='tsgan', locations=['tsgan.evaluation.metric'])
-HOOKS = Registry('hook', parent=root.HOOKS, scope='tsgan', locations=['tsgan.engine', 'tsgan.visualization.hooks'])
+HOOKS = Registry(
+    'hook',
+    parent=root.HOOKS,
+    scope='tsgan',
+    locations=['tsgan.engine', 'tsgan.visualization.hooks', 'tsgan.unsupervised.pseudo_label_hook'],
+)
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=root.OPTIM_WRAPPER_CONSTRUCTORS,

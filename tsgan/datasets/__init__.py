@@ -2,6 +2,7 @@ from tsgan.lazy import lazily
 
 _PLACES = {
     'ChannelExchange': 'transforms',
+    'ClusterBatchSampler': 'cluster_sampler',
     'IdentityPairBatchSampler': 'sampler',
     'ImageFolderReID': 'image_folder',
     'LLCM': 'llcm',
@@ -12,6 +13,7 @@ _PLACES = {
     'RegDB': 'regdb',
     'ReIDDataset': 'reid_dataset',
     'SYSUMM01': 'sysu_mm01',
+    'UnlabelledFolder': 'unlabelled',
     'check_images': 'checks',
     'collate_views': 'transforms',
     'seed_worker': 'sampler',

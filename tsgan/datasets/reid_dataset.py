@@ -52,6 +52,7 @@ class ReIDDataset(BaseDataset):
     """
 
     TRAINING: dict[str, str] = {}  # arguments that select the images to train on, whose range scales all others
+    KNOWS_IDENTITIES = True  # whether ``pid`` says who is in the image
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class ReIDDataset(BaseDataset):
         if modality not in (None, *MODALITIES):
             raise ValueError(f"modality is {modality!r}: expected 'rgb', 'ir', or None for both")
         self.modality = modality
+        self.clusters: np.ndarray | None = None  # (N, ), see `relabel`
         self.value_range = _checked_ranges(value_range or {})
         super().__init__(data_root=str(data_root), pipeline=pipeline, test_mode=test_mode)
         self._check_views()
@@ -159,6 +161,26 @@ class ReIDDataset(BaseDataset):
                     f'{Path(seen[other][lacking[0]]).parent}: expected both modalities of each training identity '
                     f"(modality='{other}' trains on {other} images alone)"
                 )
+
+    def relabel(self, clusters: np.ndarray) -> None:
+        """Have the rows say what they were clustered into, in place of who they show: ``gt_label`` becomes the cluster.
+
+        Args:
+            clusters (np.ndarray): Shape (N, ), int; -1: in none, and no image to train on.
+
+        Raises:
+            ValueError: If there are not as many as rows.
+        """
+        if np.shape(clusters) != (len(self),):
+            raise ValueError(f'{len(self)} images were given clusters of shape {np.shape(clusters)}: expected one each')
+        self.clusters = np.array(clusters, np.int64)
+
+    def get_data_info(self, idx: int) -> dict:
+        """One row of the table; after :meth:`relabel`, with its cluster as ``gt_label``."""
+        record = super().get_data_info(idx)
+        if self.clusters is not None:
+            record['gt_label'] = int(self.clusters[idx])
+        return record
 
     def prepare_data(self, idx: int) -> dict | list[dict]:
         """Run the pipeline on one row.

@@ -122,7 +122,7 @@ class IdentityCountHook(Hook):
         net, found = unwrapped(unwrapped(runner.model).reid), runner.train_dataloader.dataset.num_ids
         for name in ('head', 'parts'):  # what a network has of them
             classes = getattr(getattr(net, name, None), 'num_classes', found)
-            if classes != found:
+            if classes not in (None, found):  # None: no classifier
                 raise ValueError(
                     f'the training set has {found} identities, but model.reid.{name}.num_classes is {classes}: '
                     f'set it, in the config or with `--cfg-options model.reid.{name}.num_classes={found}`.'

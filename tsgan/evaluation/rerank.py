@@ -186,7 +186,7 @@ class KReciprocalReranker:
 
     Args:
         distances (FeatureDistances | MatrixDistances): Over queries, then gallery.
-        num_queries (int): How many of the N are queries.
+        num_queries (int, optional): How many of the N are queries. None: all N are queries, and the gallery too.
         k1 (int): Neighbours that the reciprocal sets are made of. Defaults to 20.
         k2 (int): Neighbours that query expansion averages. Defaults to 6.
         lambda_value (float): Weight of the original distance. Defaults to 0.3.
@@ -201,7 +201,7 @@ class KReciprocalReranker:
     def __init__(
         self,
         distances: FeatureDistances | MatrixDistances,
-        num_queries: int,
+        num_queries: int | None,
         k1: int = 20,
         k2: int = 6,
         lambda_value: float = 0.3,
@@ -209,7 +209,7 @@ class KReciprocalReranker:
         num_candidates: int | None = None,
     ):
         count = len(distances)
-        if not 0 < num_queries < count:
+        if not 0 < (1 if num_queries is None else num_queries) < count:
             raise ValueError(
                 f'Re-ranking needs queries and gallery, got {num_queries} queries of {count} images in all.'
             )
@@ -223,7 +223,8 @@ class KReciprocalReranker:
                 f'memory_mb={memory_mb} is too little to re-rank {count} images: give at least '
                 f'{-(-ROW_BYTES * count // MIB)}.'
             )
-        self.distances, self.num_queries, self.lambda_value = distances, num_queries, lambda_value
+        self.distances, self.lambda_value = distances, lambda_value
+        self.num_queries, self.gallery_begin = (count, 0) if num_queries is None else (num_queries, num_queries)
         self.num_candidates = count if num_candidates is None else num_candidates
         half_k = int(np.around(k1 / 2))  # half to even, as in the published code
         self.row_max, nearest = self._nearest([k2, half_k + 1, k1 + 1])  # (N,), (N, k1 + 1)
@@ -233,8 +234,8 @@ class KReciprocalReranker:
         step = max(1, self.budget // (16 * (k1 + 1) * (half_k + 1)))  # what the products below may hold
         parts = [self._vectors(mutual[start : start + step], half, half_size, start) for start in range(0, count, step)]
         vectors = self._expand(sparse.vstack(parts, format='csr'), nearest[:, :k2])  # (N, N): V
-        self.query_vectors = vectors[:num_queries]  # (Nq, N)
-        self.gallery_vectors = vectors[num_queries:].tocsc()  # (Ng, N), by column: who shares neighbour l
+        self.query_vectors = vectors[: self.num_queries]  # (Nq, N)
+        self.gallery_vectors = vectors[self.gallery_begin :].tocsc()  # (Ng, N), by column: who shares neighbour l
 
     def _nearest(self, places: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Row maxima of D before division, (N,), and each item's nearest, (N, k), k the last of `places`.
@@ -290,7 +291,7 @@ class KReciprocalReranker:
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (first query, re-ranked distances of a block of queries to the gallery, (B, Ng) float32)."""
-        num_gallery = len(self.distances) - self.num_queries
+        num_gallery = len(self.distances) - self.gallery_begin
         column_size = np.diff(self.gallery_vectors.indptr).astype(np.int64)  # (N,)
         work = (self.query_vectors != 0) @ column_size  # (Nq,)
         # A query costs rows of doubles and of distances, and some 40 bytes for every minimum that it sums.
@@ -305,7 +306,7 @@ class KReciprocalReranker:
 
     def _block(self, start: int, stop: int) -> np.ndarray:
         jaccard = self._jaccard(self.query_vectors[start:stop])  # (B, Ng)
-        dist = self.distances.rows(start, stop, begin=self.num_queries).cpu().numpy()
+        dist = self.distances.rows(start, stop, begin=self.gallery_begin).cpu().numpy()
         dist = dist / self.row_max[start:stop, None]  # (B, Ng)
         return ((1 - self.lambda_value) * jaccard + self.lambda_value * dist).astype(np.float32)
 

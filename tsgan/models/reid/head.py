@@ -12,7 +12,8 @@ class ReIDHead(BaseModule):
     """The fully connected layer on V (paper, Sec. III-B), with an optional BN neck before it.
 
     Args:
-        num_classes (int): Identities of the training set, N in Eq. 9.
+        num_classes (int, optional): Identities of the training set, N in Eq. 9. None: no classifier, for a training
+            without identities.
         in_channels (int): Length of V.
         bn_neck (bool): Put a batch norm between V and the classifier ("bag of tricks" baseline, Luo et al. 2019). The
             paper has none. Defaults to False.
@@ -27,7 +28,7 @@ class ReIDHead(BaseModule):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | None,
         in_channels: int,
         bn_neck: bool = False,
         neck_feat: str = 'after',
@@ -41,17 +42,19 @@ class ReIDHead(BaseModule):
         self.neck = nn.BatchNorm1d(in_channels) if bn_neck else nn.Identity()
         if bn_neck:
             self.neck.bias.requires_grad_(False)  # the classes' planes pass through the origin
-        self.classifier = nn.Linear(in_channels, num_classes, bias=not bn_neck)
+        self.classifier = None if num_classes is None else nn.Linear(in_channels, num_classes, bias=not bn_neck)
 
-    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def forward(self, vector: Tensor) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
         """Args:
             vector (Tensor): V, (N, in_channels).
 
         Returns:
-            tuple[Tensor, Tensor, dict[str, Tensor]]: The feature compared at test, (N, in_channels), logits F,
-            (N, num_classes), and with a neck V ``before_neck`` and ``after_neck``, (N, in_channels) each.
+            tuple[Tensor, Tensor | None, dict[str, Tensor]]: The feature compared at test, (N, in_channels), logits F,
+            (N, num_classes), None without a classifier, and with a neck V ``before_neck`` and ``after_neck``,
+            (N, in_channels) each.
         """
         normed = self.neck(vector)
         has_neck = not isinstance(self.neck, nn.Identity)
         branches = {'before_neck': vector, 'after_neck': normed} if has_neck else {}
-        return vector if self.neck_feat == 'before' else normed, self.classifier(normed), branches
+        logits = None if self.classifier is None else self.classifier(normed)
+        return vector if self.neck_feat == 'before' else normed, logits, branches

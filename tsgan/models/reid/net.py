@@ -78,10 +78,11 @@ class ReIDNet(BaseModule):
             return ReIDOutput(mid_map, final_map, vector, feature, None, parts_by_name(parts), parts)
         vector, extras = self.pool(final_map)
         feature, logits, branches = self.head(vector)
+        logits = None if logits is None else at_least_float32(logits)
         if parts:
             branches = branches | {'whole': feature} | parts_by_name(parts)
             feature = torch.cat([feature, *(part.feature for part in parts)], dim=1)  # (N, C + sum of C_i)
-        return ReIDOutput(mid_map, final_map, vector, feature, at_least_float32(logits), branches, parts, extras)
+        return ReIDOutput(mid_map, final_map, vector, feature, logits, branches, parts, extras)
 
     def pool(self, final_map: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """V of the final map, and what else comes of it that losses need; the seam for a pooling with results of its

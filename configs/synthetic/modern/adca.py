@@ -1,0 +1,22 @@
+# ADCA at the demo's size, from pretrain.py: as ../../modern/adca.py, 5 epochs within modalities and 5 with matches.
+_base_ = [
+    '../../_base_/datasets/synthetic.py',
+    '../../_base_/datasets/pipelines_96x48.py',
+    '../../_base_/models/reid_small.py',
+    '../../_base_/schedules/reid_synthetic.py',
+    '../../_base_/default_runtime.py',
+]
+train_pipeline = {{_base_.small.exchange_view}}
+train_dataloader = dict(
+    batch_size=64,  # 4 clusters of RGB images in two views, 8 of IR images, 4 images of each
+    dataset=dict(pipeline=train_pipeline),
+    batch_sampler=dict(_delete_=True, type='ClusterBatchSampler', num_instances=4, num_batches=50, rgb_views=2),
+    collate_fn=dict(type='tsgan.collate_views'),
+)
+model = dict(
+    reid=dict(head=dict(num_classes=None)),
+    losses=dict(loss_id=None, loss_tri=None, loss_memory=dict(type='ClusterMemoryLoss', momentum=0.1)),
+)
+custom_hooks = [
+    dict(type='PseudoLabelHook', method='adca', matching_from=5, pipeline={{_base_.test_pipeline}}),
+]
