@@ -41,6 +41,8 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
         hook.before_train(runner)
         hook.before_train_iter(runner, batch_idx=0)
+    if 'loss_memory' in getattr(model, 'losses', {}):  # which a hook fills before an epoch
+        model.losses.loss_memory.fill(*torch.eye(model.reid.map_channels[-1])[:4].chunk(2))
     before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
@@ -150,6 +152,21 @@ def test_the_rows_of_table_iii_are_the_backbone_on_one_modality(row, name, modal
     assert cfg.test_evaluator.protocol.type == 'SingleModalityProtocol'
 
 
+@pytest.mark.parametrize('prefix', ['modern/', 'synthetic/modern/'])
+def test_pgm_differs_from_adca_by_matching_and_memory_and_neither_has_identities(prefix):
+    found = differences(f'{prefix}adca.py', f'{prefix}pgm.py')
+    memory = [f'model.losses.loss_memory.{key}' for key in ('momentum', 'use_hard')]
+    assert all_within(found, ['custom_hooks.0.method', *memory, 'train_dataloader.batch_sampler.num_batches'])
+    for name in ('adca', 'pgm'):
+        cfg = load(f'{prefix}{name}.py')
+        assert cfg.model.reid.head.num_classes is None and cfg.custom_hooks[0].method == name
+        assert [key for key, loss in cfg.model.losses.items() if loss] == ['loss_memory']
+        assert cfg.custom_hooks[0].pipeline == cfg.test_dataloader.dataset.pipeline
+        assert cfg.custom_hooks[0].matching_from * 2 == cfg.train_cfg.max_epochs
+        views = len(cfg.train_dataloader.dataset.pipeline[-1].rgb)
+        assert views == cfg.train_dataloader.batch_sampler.rgb_views == 2
+
+
 OTHER = {'regdb': ('RegDB', 206), 'llcm': ('LLCM', 713)}  # data sets of the paper's rows: class, training identities
 
 
@@ -197,6 +214,52 @@ def test_every_metafile_is_in_the_index_and_names_configs_that_exist():
         names = {collection['Name'] for collection in index['Collections']}
         for model in index['Models']:
             assert (root / model['Config']).is_file() and model['In Collection'] in names, model['Name']
+
+
+@pytest.mark.parametrize('folder', ['modern', 'synthetic/modern'])
+def test_every_method_since_2021_is_in_the_metafile_once(folder):
+    index = yaml.safe_load((CONFIGS / folder / 'metafile.yml').read_text())
+    found = sorted(model['Config'] for model in index['Models'])
+    assert found == [f'configs/{name}' for name in NAMES if name.startswith(f'{folder}/')]
+
+
+PRINTED = {  # data set of a figure: what docs/leaderboard.yml calls it, and the convention that it alone has
+    'SYSU-MM01 (all-search, single-shot)': ('sysu_all', 'gallery'),
+    'SYSU-MM01 (indoor-search, single-shot)': ('sysu_indoor', 'gallery'),
+    'RegDB (RGB to IR)': ('regdb_rgb_to_ir', None),
+    'RegDB (IR to RGB)': ('regdb_ir_to_rgb', None),
+    'LLCM (RGB to IR)': ('llcm_rgb_to_ir', 'roles'),
+    'LLCM (IR to RGB)': ('llcm_ir_to_rgb', 'roles'),
+}
+
+
+def test_figures_of_methods_since_2021_are_the_leaderboards_with_source_and_convention():
+    index = yaml.safe_load((CONFIGS / 'modern/metafile.yml').read_text())
+    rows = yaml.safe_load((CONFIGS.parent / 'docs/leaderboard.yml').read_text())['rows']
+    assert all(collection['Metadata']['Reconstruction'] for collection in index['Collections'])
+    found, expected, there = [], [], set()
+    for model in index['Models']:
+        folder = Path(model['Config']).parent.name
+        there.add((model['In Collection'], {'modern': 'SYSU-MM01'}.get(folder, folder).lower()))
+        for result in model.get('Results', []):
+            assert result['Dataset'].lower().startswith({'modern': 'SYSU-MM01'}.get(folder, folder).lower())
+            figure = {key.removesuffix(' (paper)'): value for key, value in result['Metrics'].items()}
+            figure['source'] = result['Source']
+            assert result['Convention'], model['Name']
+            found.append((model['In Collection'], result['Dataset'], figure, result['Convention']))
+    for row in rows:
+        name = row['method'].split(', ')[0]  # of 'CAJ, trained by ...', too
+        for data, (setting, own) in PRINTED.items():
+            if setting in row['figures'] and (name, data.split(' (')[0].lower()) in there:
+                read = row['conventions'].items()
+                convention = {k: v['value'] for k, v in read if k not in ('gallery', 'roles') or k == own}
+                expected.append((name, data, row['figures'][setting], convention))
+    assert expected and sorted(found, key=repr_of) == sorted(expected, key=repr_of)
+
+
+def repr_of(figure):
+    name, data, numbers, convention = figure
+    return repr((name, data, sorted(numbers.items()), sorted(convention.items())))
 
 
 @pytest.mark.parametrize('data', OTHER)

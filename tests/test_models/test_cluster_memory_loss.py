@@ -111,6 +111,14 @@ def test_half_precision_is_computed_in_single():
     assert all(value.dtype == torch.float32 and value.isfinite() for value in found.values())
 
 
+def test_mixed_precision_does_not_reach_into_the_loss():
+    plain = make()(*batch())
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = make()(*batch())
+    for name, value in plain.items():
+        torch.testing.assert_close(mixed[name], value, rtol=0, atol=0)
+
+
 def test_memories_are_in_no_checkpoint():
     assert not make(('ir_to_rgb',)).state_dict()
 

@@ -80,7 +80,8 @@ class PseudoLabelHook(Hook):
         self.check(runner)
         dataset = runner.train_dataloader.dataset
         feats = self.features(runner)  # (N, C)
-        rows = {m: np.flatnonzero(dataset.modalities == m) for m in ('rgb', 'ir')}
+        modalities = dataset.modalities  # (N,)
+        rows = {m: np.flatnonzero(modalities == m) for m in ('rgb', 'ir')}
         feats = {m: feats[index] for m, index in rows.items()}
         labels = {m: cluster(feats[m], **self.clustering) for m in rows}  # (N_m,)
         for modality in rows:
@@ -129,7 +130,8 @@ class PseudoLabelHook(Hook):
 
     def check_clusters(self, runner: Runner, modality: str, labels: np.ndarray) -> None:
         """Raises RuntimeError when there is nothing to tell apart; says so when a batch has a cluster twice."""
-        count, wanted = int(labels.max(initial=-1)) + 1, runner.train_dataloader.batch_sampler.num_clusters[modality]
+        wanted = runner.train_dataloader.batch_sampler.num_clusters.get(modality, 0)
+        count = int(labels.max(initial=-1)) + 1
         found = f'epoch {runner.epoch + 1}: {count} clusters of {len(labels)} {modality} images'
         if count < 2:
             settings = ', '.join(f'{name}={value}' for name, value in self.clustering.items())

@@ -1,5 +1,5 @@
-# HcT's network (Liu et al., TMM 2021): stems and layer1 apart, layer2 to layer4 shared; six stripes of the map, each with
-# GeM, an embedding of length 256 and a classifier; no head of the whole. Losses are sums over stripes in the paper and
+# HcT's network (Liu et al., TMM 2021): stems and layer1 apart, layer2 to layer4 shared; six stripes of the map, each
+# with GeM, an embedding of length 256 and a classifier; no head of the whole. Losses are sums over stripes there and
 # means here: hence the weights of 6.
 _base_ = './agw_resnet50.py'
 

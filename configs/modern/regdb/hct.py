@@ -1,6 +1,7 @@
-# HcT on RegDB: ../hct.py with this data set, 8 identities x 4 pairs, a sharper GeM, soft labels, and twice the weight of
-# the stripes' own triplets.
-# Decided here: soft labels, which the switch of the published script turns on in one of its versions and off in another.
+# HcT on RegDB: ../hct.py with this data set, 8 identities x 4 pairs, a sharper GeM, soft labels, and twice the weight
+# of the stripes' own triplets.
+# Decided here: soft labels, which the switch of the published script turns on in one of its versions and off in the
+# other.
 _base_ = [
     '../../_base_/datasets/regdb_288x144.py',
     '../../_base_/models/hct_resnet50.py',

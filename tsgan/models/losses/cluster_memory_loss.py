@@ -101,7 +101,8 @@ class ClusterMemoryLoss(nn.Module):
     def compare(self, memory: str, features: Tensor, clusters: Tensor) -> Tensor:
         """Cross-entropy of images against the memory 'rgb' or 'ir': unit vectors (N, C), clusters (N,) -> scalar."""
         memory = getattr(self, f'memory_{memory}').to(features)
-        return F.cross_entropy(features @ memory.T / self.temperature, clusters)  # (N, K)
+        with torch.autocast(features.device.type, enabled=False):  # whose products have 8 or 11 bits
+            return F.cross_entropy(features @ memory.T / self.temperature, clusters)  # (N, K)
 
     @torch.no_grad()
     def update(self, memory: str, features: Tensor, clusters: Tensor) -> None:

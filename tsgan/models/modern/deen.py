@@ -243,7 +243,7 @@ class DEENNet(ReIDNet):
         plain = {name: in_blocks(getattr(output, name))[0] for name in ('final_map', 'vector', 'feature', 'logits')}
         branches = {}
         for name, rows in output.branches.items():
-            branches[name], *expanded = in_blocks(rows)
+            branches[name], *expanded = in_blocks(rows).unbind()
             branches |= {f'{name}_{k}': block for k, block in enumerate(expanded, start=1)}
         return output._replace(branches=branches, **plain)
 
