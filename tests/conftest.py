@@ -155,11 +155,11 @@ def make_optim_wrapper():
 def make_batch():
     """Builds a batch of K identities x P pairs as the data loader gives it: RGB first, in all views, then IR."""
 
-    def make(num_ids=2, num_pairs=2, seed=0, rgb_views=1):
+    def make(num_ids=2, num_pairs=2, seed=0, rgb_views=1, height=HEIGHT):
         generator = torch.Generator().manual_seed(seed)
         size = num_ids * num_pairs
         views = [('rgb', view) for view in range(rgb_views)] + [('ir', 0)]
-        shape = (len(views) * size, 3, HEIGHT, WIDTH)
+        shape = (len(views) * size, 3, height, WIDTH)
         inputs = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
         samples = []
         for modality, view in views:

@@ -46,7 +46,9 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
-    log = model.train_step(make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()]))), wrapper)
+    stripes = (cfg.model.reid.get('parts') or {}).get('num_stripes', 1)
+    batch = make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()])), height=max(64, 16 * stripes))
+    log = model.train_step(batch, wrapper)
     assert all(torch.isfinite(value).all() for value in log.values()), log
     for phase in model.phases:
         after = getattr(model, phase).parameters()
@@ -212,6 +214,52 @@ def test_every_metafile_is_in_the_index_and_names_configs_that_exist():
         names = {collection['Name'] for collection in index['Collections']}
         for model in index['Models']:
             assert (root / model['Config']).is_file() and model['In Collection'] in names, model['Name']
+
+
+@pytest.mark.parametrize('folder', ['modern', 'synthetic/modern'])
+def test_every_method_since_2021_is_in_the_metafile_once(folder):
+    index = yaml.safe_load((CONFIGS / folder / 'metafile.yml').read_text())
+    found = sorted(model['Config'] for model in index['Models'])
+    assert found == [f'configs/{name}' for name in NAMES if name.startswith(f'{folder}/')]
+
+
+PRINTED = {  # data set of a figure: what docs/leaderboard.yml calls it, and the convention that it alone has
+    'SYSU-MM01 (all-search, single-shot)': ('sysu_all', 'gallery'),
+    'SYSU-MM01 (indoor-search, single-shot)': ('sysu_indoor', 'gallery'),
+    'RegDB (RGB to IR)': ('regdb_rgb_to_ir', None),
+    'RegDB (IR to RGB)': ('regdb_ir_to_rgb', None),
+    'LLCM (RGB to IR)': ('llcm_rgb_to_ir', 'roles'),
+    'LLCM (IR to RGB)': ('llcm_ir_to_rgb', 'roles'),
+}
+
+
+def test_figures_of_methods_since_2021_are_the_leaderboards_with_source_and_convention():
+    index = yaml.safe_load((CONFIGS / 'modern/metafile.yml').read_text())
+    rows = yaml.safe_load((CONFIGS.parent / 'docs/leaderboard.yml').read_text())['rows']
+    assert all(collection['Metadata']['Reconstruction'] for collection in index['Collections'])
+    found, expected, there = [], [], set()
+    for model in index['Models']:
+        folder = Path(model['Config']).parent.name
+        there.add((model['In Collection'], {'modern': 'SYSU-MM01'}.get(folder, folder).lower()))
+        for result in model.get('Results', []):
+            assert result['Dataset'].lower().startswith({'modern': 'SYSU-MM01'}.get(folder, folder).lower())
+            figure = {key.removesuffix(' (paper)'): value for key, value in result['Metrics'].items()}
+            figure['source'] = result['Source']
+            assert result['Convention'], model['Name']
+            found.append((model['In Collection'], result['Dataset'], figure, result['Convention']))
+    for row in rows:
+        name = row['method'].split(', ')[0]  # of 'CAJ, trained by ...', too
+        for data, (setting, own) in PRINTED.items():
+            if setting in row['figures'] and (name, data.split(' (')[0].lower()) in there:
+                read = row['conventions'].items()
+                convention = {k: v['value'] for k, v in read if k not in ('gallery', 'roles') or k == own}
+                expected.append((name, data, row['figures'][setting], convention))
+    assert expected and sorted(found, key=repr_of) == sorted(expected, key=repr_of)
+
+
+def repr_of(figure):
+    name, data, numbers, convention = figure
+    return repr((name, data, sorted(numbers.items()), sorted(convention.items())))
 
 
 @pytest.mark.parametrize('data', OTHER)

@@ -1,11 +1,24 @@
 """What this process may use of the machine that it runs on, and which of several it is."""
 
 import os
+import platform
+from pathlib import Path
 
 
 def num_cores() -> int:
     """Cores that this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def machine_name() -> str:
+    """The processor, by its own name where the system says it, and the cores that this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8', errors='replace').splitlines()
+        name = next((line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')), name)
+    except OSError:  # no Linux
+        pass
+    return f'{name}, {num_cores()} cores'
 
 
 def is_first_rank() -> bool:

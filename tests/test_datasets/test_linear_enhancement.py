@@ -171,7 +171,9 @@ def test_rectangles_have_the_areas_and_aspects_asked_for_and_lie_anywhere_within
 def test_rectangles_that_do_not_fit_or_are_empty_are_none():
     assert random_rectangle(100, 50, (0.9, 0.9), (1, 1)) is None
     assert random_rectangle(50, 100, (0.5, 0.5), (1, 1)) is None  # 50 high, as the image is
-    assert random_rectangle(4, 4, (0.01, 0.01), (1, 1)) is None
+    assert random_rectangle(100, 50, (0.5, 0.5), (1, 1)) is None
+    assert random_rectangle(4, 4, (0.02, 0.02), (0.3, 0.3)) is None  # 0.31 x 1.03
+    assert random_rectangle(4, 4, (0.02, 0.02), (3, 3)) is None
 
 
 @pytest.mark.parametrize('shape', [(1, 1, 3), (2, 1, 3), (3, 2, 3)])

@@ -28,6 +28,8 @@ def entry(cfg, key):
         ('model.gan_wieght=1', 'model.gan_weight'),
         ('model.map_form=mid', 'model.map_from'),  # an argument that the config does not name
         ('train_cfg.max_epoch=1', 'train_cfg.max_epochs'),
+        ('model.loss_tri.margin=1', 'model.losses.loss_tri'),  # the same name, deeper
+        ('model.losses.loss_tri.margin=1', 'model.losses.loss_tri.loss.margin'),
         ('batch_sampler.num_pair=1', 'train_dataloader.batch_sampler.num_pairs'),
         ('data_rot=x', 'data_root'),
         ('default_hooks.loger.interval=1', 'default_hooks.logger'),

@@ -32,6 +32,19 @@ def test_the_papers_numbers_come_by_row_and_setting():
     assert paper['teacher_ir']['single_modality']['R1'] == 98.0
 
 
+def test_what_is_printed_of_methods_since_2021_stands_beside_their_rows():
+    paper = papers_numbers(CONFIGS / 'modern/metafile.yml')
+    assert paper['modern/agw'] == {
+        'all_single': {'R1': 47.5, 'mAP': 47.65},
+        'indoor_single': {'R1': 54.17, 'mAP': 62.97},
+    }
+    assert paper['modern/regdb/hct'] == {'rgb_to_ir': {'R1': 91.05, 'mAP': 83.28}}
+    assert 'modern/agw_erasing' not in paper
+    found = over_seeds([{'all_single': numbers(10.0)}])
+    text = tables_markdown('faces', {'modern/agw': found, 'modern/agw_erasing': found}, paper)
+    assert '| 47.5 / - / - / 47.65 |' in text and '| modern/agw_erasing | 1 | 10.0 | 12.0 | 13.0 | 14.0 | - |' in text
+
+
 @pytest.fixture
 def measured():
     return {

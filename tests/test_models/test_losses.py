@@ -63,7 +63,7 @@ def test_triplets_across_modalities_of_a_hand_worked_batch():
     expected = (0 + (0.5 + 4 - 2) + 0 + 0) / 4
     assert loss(vectors, labels, is_rgb).item() == loss(vectors, labels, ~is_rgb).item()
     assert loss(vectors, labels, is_rgb).item() == pytest.approx(expected)
-    with pytest.raises(ValueError, match="needs data samples whose `modality` is 'rgb' or 'ir'"):
+    with pytest.raises(ValueError, match="BatchHardTripletLoss compares modalities.* expected 'rgb' or 'ir'"):
         loss(vectors, labels)
 
 

@@ -276,6 +276,14 @@ def test_hetero_centre_triplet_of_a_hand_worked_batch():
     assert loss(vectors, labels, is_rgb).item() == pytest.approx(sum(max(0, h) for h in hinges) / 4)
 
 
+def test_a_centre_without_one_of_the_other_modality_adds_nothing():
+    # centres: identity 0 at 0 (RGB) and 1 (IR), identity 1 at 1.25, of RGB images only
+    vectors, labels = torch.tensor([[0.0], [1.25], [1.0]]), torch.tensor([0, 1, 0])
+    loss = MODELS.build(dict(type='HeteroCentreTripletLoss', margin=0.5))
+    found = loss(vectors, labels, torch.tensor([True, True, False])).item()
+    assert found == pytest.approx((0.5 + 1 - 1.25 + 0.5 + 1 - 0.25) / 3)
+
+
 def test_modality_shared_enhancement_of_a_hand_worked_batch():
     # one person: RGB at 0 and 1, IR at 3 and 5; within 1, 1, 2, 2; across 4, 3, 2.5, 4.5
     vectors, labels = torch.tensor([[0.0], [1.0], [3.0], [5.0]]), torch.zeros(4, dtype=torch.long)
@@ -289,6 +297,13 @@ def test_discriminative_centre_of_a_hand_worked_batch():
     vectors, labels = torch.tensor([[0.0], [2.0], [4.0], [10.0]]), torch.tensor([0, 0, 1, 1])
     found = MODELS.build(dict(type='DiscriminativeCentreLoss'))(vectors, labels)
     assert found.item() == pytest.approx(2 / ((3 + 5) / 2))
+
+
+def test_the_nearest_vector_of_others_counts_where_none_is_nearer_than_their_mean():
+    # centres 1 and 4; own distances 1, 1, 0; to the first the other identity's only vector, at 3; to the second 4 and 2
+    vectors, labels = torch.tensor([[0.0], [2.0], [4.0]]), torch.tensor([0, 0, 1])
+    found = MODELS.build(dict(type='DiscriminativeCentreLoss'))(vectors, labels)
+    assert found.item() == pytest.approx(2 / 3 / ((3 + 2) / 2))
 
 
 def rank_worker(rank, folder):

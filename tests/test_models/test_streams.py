@@ -286,3 +286,134 @@ def test_both_streams_are_trained(make_batch, make_optim_wrapper):
     for seed in range(2):  # what a block adds begins at 0, and passes no gradient until it has left it
         model.train_step(make_batch(seed=seed), wrapper)
     assert all(not torch.equal(a, b) for a, b in zip(streams.parameters(), before, strict=True))
+
+
+# ---- where the streams meet
+
+MEETING = [1, 2, 3, 4, 5]
+ALL = (0, 1, 2, 3)
+
+
+def colour(share_from, **changes):
+    """A two-stream network on colours, with weights and statistics of its own everywhere."""
+    kwargs = dict(depth=18, out_indices=ALL, share_from=share_from, gray=False, **changes)
+    return with_statistics(network('TwoStreamResNet', **kwargs))
+
+
+def by_hand(net, stream):
+    """A plain ResNet with the weights that images of one modality meet."""
+    plain = MODELS.build(dict(type='mmpretrain.ResNet', depth=18, out_indices=ALL, **SMALL))
+    other = 'ir' if stream == 'rgb' else 'rgb'
+    state = {name.removeprefix(f'{stream}.'): t for name, t in net.state_dict().items() if not name.startswith(other)}
+    plain.load_state_dict(state)
+    plain.eval()
+    return plain
+
+
+@pytest.mark.parametrize('share_from', MEETING)
+def test_two_streams_are_two_plain_resnets_with_stages_in_common_to_each_map_and_gradient(share_from):
+    net = colour(share_from)
+    images = images_of(MIXED)
+    found = net(images, MIXED)
+    sum(m.square().sum() for m in found).backward()
+    plain = {stream: by_hand(net, stream) for stream in ('rgb', 'ir')}
+    rgb, ir = plain['rgb'](images[MIXED]), plain['ir'](images[~MIXED])
+    sum(m.square().sum() for m in (*rgb, *ir)).backward()
+    for all_maps, of_rgb, of_ir in zip(found, rgb, ir, strict=True):
+        assert torch.allclose(all_maps[MIXED], of_rgb, rtol=1e-4, atol=1e-5)
+        assert torch.allclose(all_maps[~MIXED], of_ir, rtol=1e-4, atol=1e-5)
+    gradients = {stream: {name: p.grad for name, p in one.named_parameters()} for stream, one in plain.items()}
+    for name, p in net.named_parameters():
+        stream, _, inside = name.partition('.')
+        both = [gradients[stream][inside]] if stream in gradients else [one[name] for one in gradients.values()]
+        expected = sum(both)
+        assert torch.allclose(p.grad, expected, rtol=1e-3, atol=1e-4 * expected.abs().max()), name
+
+
+@pytest.mark.parametrize('share_from', MEETING)
+def test_what_lies_before_the_meeting_point_is_a_modalitys_own_and_the_rest_is_of_both(share_from):
+    net = colour(share_from)
+    net(images_of(MIXED), MIXED)[-1][MIXED].square().sum().backward()
+    stages = ['conv1', 'bn1', 'layer1', 'layer2', 'layer3', 'layer4']
+    own = set(stages[: share_from + 1])
+    for stream in ('rgb', 'ir'):
+        assert {name.split('.')[0] for name, _ in getattr(net, stream).named_parameters()} == own
+    shared = {name.split('.')[0] for name, _ in net.named_parameters()} - {'rgb', 'ir'}
+    assert shared == set(stages) - own
+    moved = {name for name, p in net.named_parameters() if p.grad.abs().max() > 0}
+    assert moved == {name for name, _ in net.named_parameters() if not name.startswith('ir.')}
+
+
+def test_stages_may_be_fewer_and_the_maps_asked_for_before_the_meeting_point_alone():
+    changes = dict(strides=(1, 2, 1), out_indices=(0,), share_from=3, gray=False)
+    net = network('TwoStreamResNet', depth=18, **changes)
+    assert [name for name, _ in net.named_children()] == ['layer3', 'rgb', 'ir']
+    (found,) = net(images_of(MIXED), MIXED)
+    assert found.shape == (6, 16, 16, 8)
+
+
+@pytest.mark.parametrize('share_from', [0, 6, -1])
+def test_streams_that_meet_nowhere_are_refused(share_from):
+    with pytest.raises(ValueError, match=f'share_from of TwoStreamResNet is {share_from}: expected 1, stems .* to 5'):
+        MODELS.build(dict(type='TwoStreamResNet', share_from=share_from, **SMALL))
+
+
+def agw(**changes):
+    backbone = dict(type='TwoStreamResNet', depth=18, **SMALL, strides=(1, 2, 2, 1), out_indices=(2, 3))
+    backbone |= dict(share_from=1, gray=False, non_local=dict(layer2=1, layer3=2))
+    return MODELS.build(dict(type='Encoder', backbone=backbone, **changes))
+
+
+def save_plain(path):
+    """The checkpoint of a trained encoder without streams."""
+    plain = encoder('mmpretrain.ResNet')
+    with_statistics(plain.backbone)
+    torch.save({f'reid.encoder.{name}': t for name, t in plain.state_dict().items()}, path)
+    return plain
+
+
+@pytest.mark.parametrize('by', ['checkpoint', 'Pretrained'])
+def test_a_colour_resnet_begins_both_streams_and_computes_what_it_did(by, tmp_path):
+    file = str(tmp_path / 'trained.pth')
+    plain = save_plain(file)
+    enc = agw(checkpoint=file if by == 'checkpoint' else None)
+    if by == 'Pretrained':
+        enc.backbone.init_cfg = dict(type='Pretrained', checkpoint=file, prefix='reid.encoder.backbone')
+    enc.init_weights()
+    for stream in (enc.backbone.rgb, enc.backbone.ir):
+        assert torch.equal(stream.conv1.weight, plain.backbone.conv1.weight)
+        assert torch.equal(stream.bn1.running_mean, plain.backbone.bn1.running_mean)
+    assert enc.backbone.rgb.conv1.weight is not enc.backbone.ir.conv1.weight
+    assert torch.equal(enc.backbone.layer2[1].conv1.weight, plain.backbone.layer2[1].conv1.weight)
+    images = torch.rand(6, 3, 64, 32)
+    for found, expected in zip(enc.eval()(images, MIXED), plain(images), strict=True):
+        assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_checkpoint_without_non_local_blocks_begins_a_network_that_has_them_and_the_log_says_so(
+    tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr('tsgan.models.reid.encoder.print_log', lambda message, **kwargs: said.append(message))
+    file = str(tmp_path / 'trained.pth')
+    save_plain(file)
+    agw(checkpoint=file).init_weights()
+    first = 'backbone.layer2.non_local1.g.conv.weight'
+    assert said == [
+        f'encoder of {file}, which lacks the 36 tensors from {first} on: what they belong to begins as identity'
+    ]
+
+
+def test_a_checkpoint_with_non_local_blocks_gives_all_of_them_or_is_refused(tmp_path):
+    file = str(tmp_path / 'trained.pth')
+    source = agw()
+    with_statistics(source.backbone)
+    state = {f'reid.encoder.{name}': t for name, t in source.state_dict().items()}
+    torch.save(state, file)
+    enc = agw(checkpoint=file)
+    enc.init_weights()
+    assert all(torch.equal(t, source.state_dict()[name]) for name, t in enc.state_dict().items())
+    del state['reid.encoder.backbone.layer3.non_local0.phi.conv.weight']
+    torch.save(state, file)
+    with pytest.raises(RuntimeError, match=r'1 of \d+ tensors are missing.*layer3.non_local0.phi.conv.weight first'):
+        agw(checkpoint=file, trained_by='configs/synthetic/pretrain.py').init_weights()

@@ -87,3 +87,25 @@ def test_two_ranks_and_a_features_file_in_the_config_write_the_same(test_model, 
         one, two = arrays(written / f'out/f{name}.npz'), arrays(folder / f'two{name}.npz')
         assert images_of(one) == images_of(two)
         np.testing.assert_allclose(feats(one), feats(two), rtol=1e-4, atol=1e-5)
+
+
+def test_switches_of_the_metric_reach_every_rank_and_what_is_written_is_what_is_compared(
+    test_model, written, free_port, folder
+):
+    switches = ['test_evaluator.mirror=True', 'test_evaluator.features=[before_neck,after_neck]']
+    one = test_model('switched', '--rerank', '--out', folder / 'switched.npz', options=switches)
+    test_model('switched_two', options=[*switches, f'test_evaluator.features_file={folder}/ranks.npz'], ranks=2)
+    about = json.loads((one / 'results.json').read_text())['about']
+    assert about['mirror'] is True and about['features'] == ['before_neck', 'after_neck']
+    assert {file.stem for file in folder.glob('switched*.npz')} == {
+        f'switched{name}' for name in ('', '_before_neck', '_after_neck')
+    }
+    found, ranks = (feats(arrays(folder / f'{name}.npz')) for name in ('switched', 'ranks'))
+    np.testing.assert_allclose(ranks, found, rtol=1e-4, atol=1e-5)
+    own, flipped = (feats(arrays(written / f'out/f{name}.npz')) for name in ('', '_mirrored'))
+    mean = unit(own) + unit(flipped)  # after the neck
+    np.testing.assert_allclose(unit(found[:, own.shape[1] :]), unit(mean), atol=1e-5)
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)

@@ -13,6 +13,8 @@ import pytest
 from scripts import load
 
 from tsgan.experiments import TABLES, campaign, load_config
+from tsgan.experiments.cost import ImageCost
+from tsgan.experiments.estimate import Estimate, seconds_a_step
 
 ROOT = Path(__file__).parents[2]
 METRICS = ('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP')
@@ -224,7 +226,7 @@ def test_a_plan_lists_what_would_run_with_time_and_disk_and_runs_nothing(tool, m
     def estimate(cfg):
         if Path(cfg.filename).stem == 'teacher_ir':
             raise OSError('no data')
-        return 90.0, 12.0
+        return Estimate(epoch=8.0, test=10.0, mib=12.0)
 
     monkeypatch.setattr(tool, 'estimate', estimate)
     monkeypatch.setattr(sys, 'argv', ['reproduce.py', *ROWS, '--dry-run'])
@@ -247,8 +249,10 @@ def test_every_kind_of_row_is_estimated_from_a_few_of_its_batches(tool, workshop
     if row == 'backbone':
         cfg.model.reid.encoder.checkpoint = None
         cfg.train_dataloader.batch_size = 8
-    seconds, mib = tool.estimate(cfg)
-    assert seconds > 0 and (mib > 1) == (row == 'backbone')
+    found = tool.estimate(cfg)
+    assert found.epoch > 0 and found.test > 0 and (found.mib > 1) == (row == 'backbone')
+    if row == 'backbone':
+        assert 0 < seconds_a_step([cfg, cfg], steps=1)[1] < 60
 
 
 def test_an_interruption_ends_what_runs_begins_nothing_more_and_goes_on_from_there(workshop, tmp_path):
@@ -376,6 +380,109 @@ def test_a_training_made_by_hand_with_the_same_options_counts(tool):
 
 def test_a_length_is_refused_below_one_epoch(tool):
     assert 'expected seeds, jobs and epochs from 1: not 3, 1 and [10, 0].' in tool.start('--epochs', '10', '0')
+
+
+def test_several_lengths_are_a_curve_of_every_row(tool):
+    tool.start(*LENGTHS[:-2], '--epochs', '40')
+    assert not (OUT / 'curves.md').exists()
+    tool.start(*LENGTHS)
+    curves = json.loads((OUT / 'curves.json').read_text())['curves']
+    assert {row: [point['iterations'] for point in points] for row, points in curves.items()} == {
+        'backbone': [500, 2000],
+        'tsgan_jd': [500, 2000],
+        'tsgan_jd_rerank': [500, 2000],
+        'rivals/hog': [1],
+    }
+    lines = (OUT / 'curves.md').read_text().splitlines()
+    assert '| backbone | 40 | 2,000 | 1 | 0.0 / 4.0 | 0.2 / 4.2 |' in lines
+    assert (OUT / 'curves.png').stat().st_size > 5000
+
+
+STEPS = {'backbone': 0.1, 'tsgan_jd': 0.4, 'baseline_rgb': 0.1, 'align_gan': 1.0, 'zero_padding': 0.12}
+EQUAL = ['--rows', 'backbone', 'rivals/align_gan', 'rivals/hog', '--seeds', '1', '--equal-time', 'tsgan_jd']
+
+
+@pytest.fixture
+def timed(tool, monkeypatch):
+    """The tool, with made-up times; `timed.rows` are the rows that were timed, `timed.speed` is the machine's."""
+    tool.rows, tool.speed = [], 1.0
+
+    def steps(self, rows):
+        tool.rows.append(list(rows))
+        return [STEPS[Path(row).name] / tool.speed for row in rows]
+
+    def costs(self, rows):
+        images = {'rgb': ImageCost((96, 48), 2_880_000, 10**9, 40.0), 'ir': ImageCost((96, 48), 2_880_000, 10**9, 41.0)}
+        return {(row, modality): cost for row in rows for modality, cost in images.items()}
+
+    monkeypatch.setattr(tool.StepTimes, 'steps', steps)
+    monkeypatch.setattr(tool.StepTimes, 'costs', costs)
+    return tool
+
+
+def test_each_row_is_trained_for_as_many_images_and_for_as_long_as_one_of_them(timed):
+    assert not timed.start(*EQUAL)
+    # tsgan_jd: 10 x 50 steps of 32 images and 0.4 s: 200 s. AlignGAN reads 64 images a step, 1 s each
+    folders = {file.parent.name for file in OUT.glob('0/**/results.json')}
+    assert folders == {'backbone', 'backbone_40e', 'align_gan_5e', 'align_gan_4e', 'hog', 'tsgan_jd'}
+    content = json.loads((OUT / 'equal_time.json').read_text())
+    entries = {entry['row']: entry for entry in content['rows']}
+    assert entries['rivals/align_gan']['equal_images']['images'] == 5 * 50 * 64
+    assert entries['rivals/align_gan']['equal_time']['seconds'] == 4 * 50
+    assert entries['backbone']['equal_time']['iterations'] == 2000
+    lines = (OUT / 'equal_time.md').read_text().splitlines()
+    assert 'the 16,000 that tsgan_jd reads in 10 epochs' in lines[0] and '0:03:20 that its 500 steps' in lines[0]
+    one = '1 | 0.0 / 4.0 | 0.2 / 4.2'
+    assert f'| backbone | 0.100 | 10 | 500 | {one} | 40 | 2,000 | {one} | 2.88 | 1.000 | 40 / 41 |' in lines
+    assert f'| rivals/hog | - | 1 | 1 | {one} | 1 | 1 | {one} | 2.88 | 1.000 | 40 / 41 |' in lines
+    assert lines[3].startswith('| row | s a step | equal images: epochs | steps | seeds | all-search, single-shot |')
+    assert '| rivals/align_gan_4e |' in (OUT / 'tables.md').read_text()
+
+
+def test_lengths_once_measured_stay_whatever_the_machine_does_then(timed):
+    timed.start(*EQUAL)
+    timed.speed = 0.5
+    assert not timed.start(*EQUAL) and timed.calls == [] and len(timed.rows) == 1
+    timed.start(*EQUAL[:2], 'rivals/zero_padding', *EQUAL[4:])
+    assert timed.rows[1] == ['tsgan_jd', 'rivals/zero_padding']  # beside one that is known
+    kept = json.loads((OUT / 'step_times.json').read_text())['rows']
+    assert kept['rivals/zero_padding']['seconds'] == pytest.approx(0.12)
+    assert (OUT / '0/rivals/zero_padding_33e').is_dir()  # 200 s / (50 x 0.12 s)
+
+
+def test_times_of_another_machine_are_not_mixed_with_this_ones(timed, monkeypatch):
+    timed.start(*EQUAL)
+    monkeypatch.setattr('tsgan.experiments.step_times.machine_name', lambda: 'another')
+    assert not timed.start(*EQUAL)  # resumed: nothing is to be timed
+    said = timed.start(*EQUAL[:2], 'baseline_rgb', *EQUAL[4:])
+    assert 'step_times.json was measured on ' in said and 'and baseline_rgb would be on another, 1 threads' in said
+    (OUT / 'step_times.json').write_text('[]')
+    assert 'holds no times of steps: remove it' in timed.start(*EQUAL)
+
+
+def test_a_plan_at_equal_time_keeps_no_times(timed, monkeypatch, capsys):
+    monkeypatch.setattr(timed, 'estimate', lambda cfg: Estimate(epoch=6.0, test=20.0, mib=12.0))
+    assert not timed.start(*EQUAL, '--dry-run')
+    assert not OUT.exists() and timed.calls == []
+    lines = capsys.readouterr().out.splitlines()
+    assert '| 0 | backbone_40e | to train | 0:04:20 | 12 MiB |' in lines
+
+
+def test_a_row_is_trained_for_one_epoch_at_least(timed):
+    timed.start('--rows', 'rivals/align_gan', '--seeds', '1', '--equal-time', 'backbone')
+    assert (OUT / '0/rivals/align_gan_1e').is_dir()
+
+
+@pytest.mark.parametrize(
+    ('row', 'said'),
+    [
+        ('rivals/hog', 'rivals/hog learns nothing, and takes no time to share'),
+        ('rivals/*_stream', '--equal-time takes one row, and rivals/*_stream means rivals/one_stream, rivals/two_'),
+        ('nobody', 'not nobody'),
+    ],
+)
+def test_what_has_no_time_to_share_is_refused(timed, row, said):
+    assert said in timed.start('--rows', 'backbone', '--equal-time', row) and not timed.calls
 
 
 def test_patterns_mean_all_rows_that_they_match(tool):

@@ -6,23 +6,12 @@ gets through, in the median of several runs, for which the configs take turns. W
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
 
 import torch
-from mmengine.registry import init_default_scope
 
 from tsgan import command_line
 from tsgan.evaluation.rerank import checked_device
-from tsgan.experiments import load_config, make_run, operations, parameters_that_run, parts_named, test_size
-from tsgan.registry import MODELS
-
-
-def seconds(run: Callable) -> float:
-    start = time.perf_counter()
-    run().sum().item()  # waits for a GPU
-    return time.perf_counter() - start
+from tsgan.experiments import image_costs, load_config, markdown_table
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,29 +29,19 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     device = checked_device(args.device)
-    rows, timed = [], []
-    for path in args.configs:
-        cfg = load_config(path)
-        init_default_scope(cfg.default_scope)
-        with parts_named(cfg):
-            model, size = MODELS.build(cfg.model).to(device).eval(), test_size(cfg)
-        for modality in ('rgb', 'ir'):
-            one = make_run(model, size, modality, batch_size=1)
-            count = operations(one)
-            gflops = f'{count / 1e9:.3f}' if count else '-'  # outside of torch, nobody counts
-            counts = f'{parameters_that_run(model, one) / 1e6:.2f} | {gflops}'
-            rows.append(f'| `{path}` | {modality.upper()} | {size[0]}x{size[1]} | {counts}')
-            timed.append(make_run(model, size, modality, args.batch_size))
-    for run in timed:
-        run()  # whatever is done once
-    runs = [[seconds(run) for run in timed] for _ in range(args.repeats)]
+    cfgs = {path: load_config(path) for path in args.configs}
+    costs = image_costs(cfgs, device, args.batch_size, args.repeats)
     threads = f'{torch.get_num_threads()} CPU thread(s)'
     where = torch.cuda.get_device_name(device) if device.type == 'cuda' else threads
     print(f'{where}, batches of {args.batch_size}, median of {args.repeats} runs\n')
-    print('| config | image | input | parameters that run, M | GFLOPs | images/s |')
-    print('|---|---|---|---|---|---|')
-    for row, times in zip(rows, zip(*runs, strict=True), strict=True):
-        print(f'{row} | {args.batch_size / statistics.median(times):.1f} |')
+    rows = []
+    for (path, modality), cost in costs.items():
+        height, width = cost.size
+        gflops = f'{cost.operations / 1e9:.3f}' if cost.operations else '-'  # outside of torch, nobody counts
+        counts = f'{cost.parameters / 1e6:.2f}', gflops, f'{cost.images_a_second:.1f}'
+        rows.append((f'`{path}`', modality.upper(), f'{height}x{width}', *counts))
+    header = 'config', 'image', 'input', 'parameters that run, M', 'GFLOPs', 'images/s'
+    print('\n'.join(markdown_table(header, rows)))
 
 
 if __name__ == '__main__':

@@ -1,18 +1,18 @@
 from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
 from .finite_loss_hook import FiniteLossHook
 from .hooks import (
-    AllFeaturesHook,
     AlternatingPhasesHook,
     EpochSeedHook,
     FitMetricHook,
     GradientNormHook,
     IdentityCountHook,
+    MirrorFeaturesHook,
 )
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 from .quiet_runner import QuietRunner
 
 __all__ = [
-    'AllFeaturesHook',
+    'MirrorFeaturesHook',
     'AlternatingPhasesHook',
     'EpochSeedHook',
     'FiniteLossHook',

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
 
 from mmengine.dist import get_rank, get_world_size
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.runner.utils import set_random_seed
+from torch.nn import Module
 
 from tsgan.registry import HOOKS
 from tsgan.structures import unwrapped
@@ -49,12 +51,14 @@ class AlternatingPhasesHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
         model = unwrapped(runner.model)
-        model.phases = tuple(
-            p['name'] for p in self.phases if in_time(runner.epoch, p) and runner.iter % p.get('every', 1) == 0
-        )
+        model.phases, model.inactive_terms = self.at(runner.epoch, runner.iter)
         if not model.phases:
             raise ValueError(f'no phase runs in iteration {runner.iter} (epoch {runner.epoch}): {self.phases}.')
-        model.inactive_terms = frozenset(term for term, t in self.terms.items() if not in_time(runner.epoch, t))
+
+    def at(self, epoch: int, iteration: int) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The phases of an iteration, counted over all epochs, and the loss terms whose time it is not."""
+        phases = tuple(p['name'] for p in self.phases if in_time(epoch, p) and iteration % p.get('every', 1) == 0)
+        return phases, frozenset(term for term, t in self.terms.items() if not in_time(epoch, t))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
@@ -126,14 +130,35 @@ class IdentityCountHook(Hook):
 
 
 @HOOKS.register_module()
-class AllFeaturesHook(Hook):
-    """Has a test make the features of mirror images and of the network's branches, too: for a file of features."""
+class MirrorFeaturesHook(Hook):
+    """Has a model make the features of mirror images, too, while its evaluator has a metric that wants them.
+
+    Such a metric says so: ``mirror`` where they are compared, ``features_file`` where they are written.
+
+    Raises:
+        ValueError: Before a test, where they are to be compared and the model's features have them in already.
+    """
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self.ask(unwrapped(runner.model), runner.val_evaluator.metrics)
 
     def before_test_epoch(self, runner: Runner) -> None:
-        unwrapped(runner.model).all_features = True
+        self.ask(unwrapped(runner.model), runner.test_evaluator.metrics)
+
+    def ask(self, model: Module, metrics: Sequence[BaseMetric]) -> None:
+        compared = any(getattr(metric, 'mirror', False) for metric in metrics)
+        if compared and model.ADDS_MIRRORED:
+            raise ValueError(
+                f'{type(model).__name__} adds up the features of an image and of its mirror image itself: expected '
+                'mirror=False of its metric.'
+            )
+        model.mirror_features = compared or any(getattr(metric, 'features_file', None) for metric in metrics)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        unwrapped(runner.model).mirror_features = False
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        unwrapped(runner.model).all_features = False
+        unwrapped(runner.model).mirror_features = False
 
 
 @HOOKS.register_module()

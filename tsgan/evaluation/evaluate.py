@@ -1,6 +1,6 @@
 """Features and a protocol in, numbers out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +130,25 @@ def unit_length(table: FeatureTable) -> np.ndarray:
             'they have no direction, and cannot be brought to unit length (normalize=False: as they are).'
         )
     return l2_normalize(table.feats)
+
+
+def side_by_side(branches: Sequence[FeatureTable]) -> np.ndarray:
+    """Unit features of several branches as one, (N, sum of D_b) float32: its products are the sums of their cosines.
+
+    Raises:
+        ValueError: Features that are zeros.
+    """
+    return np.concatenate([unit_length(branch) for branch in branches], axis=1)
+
+
+def mean_with_mirrored(table: FeatureTable, mirrored: FeatureTable, normalize: bool = True) -> np.ndarray:
+    """Means of the features of images and of their mirror images, (N, D), both at unit length with ``normalize``.
+
+    Raises:
+        ValueError: Features that are zeros, with ``normalize``.
+    """
+    one, other = (unit_length(each) if normalize else each.feats for each in (table, mirrored))
+    return (one + other) / 2
 
 
 def score_plain(

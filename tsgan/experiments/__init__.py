@@ -2,7 +2,9 @@
 
 from .building import parts_named
 from .campaign import Campaign, duration
-from .cost import make_run, operations, parameters_that_run, test_size
+from .cost import image_costs, make_run, operations, parameters_that_run, test_size
+from .curves import curves, curves_markdown, draw_curves
+from .equal_time import EqualTime
 from .estimate import estimate
 from .finished import is_tested, last_checkpoint
 from .options import (
@@ -13,17 +15,19 @@ from .options import (
     taken_options,
 )
 from .publish import publish
-from .row_names import RERANKED, network
+from .row_names import RERANKED, network, own_length
 from .rows import CONFIGS, Rows
 from .runs import build_runner, check_data, continue_from, describe_tested, use_amp
 from .selection import audit_checkpoints, checkpoints_table
 from .splits import average_splits
+from .step_times import StepTimes
 from .steps import Steps
 from .tables import (
     PRINTED,
     SETTINGS,
     TABLES,
     draw_tables,
+    markdown_table,
     mean_and_std,
     over_seeds,
     papers_numbers,
@@ -36,7 +40,9 @@ __all__ = [
     'PRINTED',
     'RERANKED',
     'Campaign',
+    'EqualTime',
     'Rows',
+    'StepTimes',
     'Steps',
     'SETTINGS',
     'TABLES',
@@ -48,19 +54,25 @@ __all__ = [
     'check_data',
     'checkpoints_table',
     'continue_from',
+    'curves',
+    'curves_markdown',
     'default_work_dir',
     'describe_tested',
+    'draw_curves',
     'draw_tables',
     'duration',
     'estimate',
+    'image_costs',
     'is_tested',
     'last_checkpoint',
     'load_config',
     'make_run',
+    'markdown_table',
     'mean_and_std',
     'network',
     'operations',
     'over_seeds',
+    'own_length',
     'papers_numbers',
     'parts_named',
     'parameters_that_run',

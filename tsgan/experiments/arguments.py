@@ -109,7 +109,7 @@ def check_arguments(cfg: Config) -> None:
                 raise ValueError(f'{key}.type: no {part.type!r} is registered{suggestion(get_close(part.type, names))}')
             unknown = [] if '**' in known else [k for k in part if k not in known and k != '_delete_']
             if unknown:
-                near = [f'{key}.{near}' for near in get_close(unknown[0], known)]
+                near = nearest(cfg, f'{key}.{unknown[0]}', {f'{key}.{name}' for name in known})
                 raise ValueError(f'{key}.{unknown[0]}: {part.type} takes no such argument{suggestion(near)}')
 
 
@@ -138,13 +138,16 @@ def all_keys(node: object, prefix: str = '') -> Iterator[str]:
 
 def nearest(cfg: Config, key: str, siblings: set[str]) -> list[str]:
     """The entries that a key was perhaps meant to be: the most alike, which may lie deeper than it says."""
-    parts = key.count('.') + 1
+    parts = key.split('.')
     likeness = {}
     for candidate in {*all_keys({k: cfg[k] for k in UNTYPED[''] & set(cfg)}), *cfg, *siblings}:
-        if key.startswith(f'{candidate}.'):  # what is right about it
+        if f'{key}.'.startswith(f'{candidate}.') or candidate.startswith(f'{key}.'):  # right or wrong already
             continue
-        tail = '.'.join(candidate.split('.')[-parts:])
-        likeness[candidate] = SequenceMatcher(None, key, tail).ratio()
+        names = candidate.split('.')
+        likeness[candidate] = SequenceMatcher(None, key, '.'.join(names[-len(parts) :])).ratio()
+        rest = iter(names)
+        if all(part in rest for part in parts):  # the same, with steps between
+            likeness[candidate] = max(likeness[candidate], 0.95)
     best = min(likeness, key=lambda candidate: (-likeness[candidate], len(candidate), candidate))
     return [best] if likeness[best] > 0.75 else []
 

@@ -18,11 +18,6 @@ SCHEDULES = {  # of mmengine: what they count beside begin and end, from begin o
 WARM_UPS = ('LinearLR', 'ConstantLR')
 
 
-def learns(cfg: Config) -> bool:
-    """Whether a training moves weights, and would move them further were it longer."""
-    return any(name != 'constructor' for name in cfg.get('optim_wrapper', {}))
-
-
 def options_of_length(cfg: Config, epochs: int) -> list[str]:
     """The options that make a training ``epochs`` epochs long.
 

@@ -9,8 +9,9 @@ from mmengine.config import Config
 from tsgan.config_files import read_config
 from tsgan.places import ROOT
 
+from .estimate import iterations_an_epoch
 from .finished import is_tested, last_checkpoint
-from .lengths import learns, options_of_length
+from .lengths import options_of_length
 from .options import load_config, taken_options
 from .row_names import RERANKED, epochs_of, network, of_length, own_length
 from .tables import SETTINGS, over_seeds
@@ -34,6 +35,7 @@ class Rows:
         self.folder, self.modern = ROOT / 'configs' / CONFIGS[data], ROOT / 'configs' / MODERN[data]
         self.out, self.options = out, options
         self.configs: dict[str, tuple[list[str], Config]] = {}  # read once
+        self.steps: dict[str, int] = {}  # of an epoch, counted once
         folders = self.folder, self.folder / 'rivals', self.modern
         self.files = {self._name(file): file for folder in folders for file in sorted(folder.glob('*.py'))}
 
@@ -71,8 +73,20 @@ class Rows:
 
     def at_length(self, row: str, epochs: int) -> str:
         """The row trained so long; itself where that is its own length, or where it learns nothing."""
-        cfg = self.config(own_length(network(row)))
-        return row if epochs == cfg.train_cfg.max_epochs or not learns(cfg) else of_length(row, epochs)
+        own = own_length(row)
+        same = epochs == self.config(network(own)).train_cfg.max_epochs or not self.learns(network(own))
+        return own if same else of_length(row, epochs)
+
+    def learns(self, row: str) -> bool:
+        """Whether a training moves weights, and would move them further were it longer."""
+        return any(name != 'constructor' for name in self.config(row).get('optim_wrapper', {}))
+
+    def iterations(self, row: str) -> int:
+        """Of one epoch, which are the same at every length."""
+        own = own_length(row)
+        if own not in self.steps:
+            self.steps[own] = iterations_an_epoch(self.config(own))
+        return self.steps[own]
 
     def taken(self, row: str) -> list[str]:
         """The options that this row's config takes."""
@@ -87,7 +101,10 @@ class Rows:
             taken = taken_options(self.options, read_config(path))
             cfg, epochs = load_config(str(path), cfg_options=taken), epochs_of(row)
             if epochs is not None:
-                taken = [*taken, *options_of_length(cfg, epochs)]
+                try:
+                    taken = [*taken, *options_of_length(cfg, epochs)]
+                except ValueError as error:
+                    raise ValueError(f'{row}: {error}') from error
                 cfg = load_config(str(path), cfg_options=taken)
             self.configs[row] = taken, cfg
         return self.configs[row]

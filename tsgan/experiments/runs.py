@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from tsgan.checkpoints import config_of, find_checkpoint, lacking_to_test, meta_of, noted_checkpoint, weights_of
 from tsgan.datasets import check_images
-from tsgan.engine import AllFeaturesHook, QuietRunner
+from tsgan.engine import MirrorFeaturesHook, QuietRunner
 from tsgan.registry import DATASETS, MODELS
 
 from .arguments import LOADERS
@@ -116,8 +116,6 @@ def use_amp(cfg: Config) -> None:
 def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Runner:
     """Build the runner that the config describes, on GPUs (nccl) or on a machine without one (gloo).
 
-    A test whose evaluator has a ``features_file`` writes the features of mirror images and of branches beside it.
-
     Args:
         cfg (Config): From :func:`load_config`.
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'. Defaults to 'none'.
@@ -130,8 +128,7 @@ def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Ru
             dist.init_process_group('gloo')
         cfg.model_wrapper_cfg.device_ids = None
     runner = QuietRunner.from_cfg(cfg)
-    if cfg.get('test_evaluator') and cfg.test_evaluator.get('features_file'):
-        runner.register_hook(AllFeaturesHook())
+    runner.register_hook(MirrorFeaturesHook())
     return runner
 
 

@@ -291,6 +291,7 @@ def state_of(checkpoint: Path, cfg: Config) -> str:
     """What a test hangs on, but for the images: the checkpoint's file, and the parts of the config that test it."""
     stat = checkpoint.stat()
     evaluator = {name: cfg.test_evaluator.get(name) for name in ('protocol', 'normalize')}
+    evaluator |= {name: value for name in ('features', 'mirror') if (value := cfg.test_evaluator.get(name))}
     parts = {'model': cfg.model, 'test_dataloader': cfg.test_dataloader, 'evaluator': evaluator}
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     return f'{stat.st_size} bytes, {stat.st_mtime_ns} ns, {digest}'

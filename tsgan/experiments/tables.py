@@ -28,6 +28,7 @@ SETTINGS = {
     'rgb_to_ir': 'RGB to IR',
     'single_modality': 'within one modality',
 }
+HEADLINES = (('all_single', 'all_multi'), ('ir_to_rgb', 'rgb_to_ir'), ('single_modality',))  # of a data set
 PRINTED = ('R1', 'R10', 'R20', 'mAP')  # by the paper
 
 Numbers = dict[str, dict[str, dict]]  # row -> setting -> metric -> number, or (mean, standard deviation)
@@ -74,6 +75,22 @@ def spread(mean: float, std: float | None, digits: int = 1) -> str:
     return f'{mean:.{digits}f}' if std is None else f'{mean:.{digits}f} ± {std:.{digits}f}'
 
 
+def headline_settings(measured: Sequence[dict[str, dict]]) -> dict[str, str]:
+    """The settings by which rows are compared where there is no room for all: name -> words.
+
+    Args:
+        measured (Sequence[dict[str, dict]]): What `over_seeds` returns, of several rows.
+    """
+    there = [[name for name in names if any(name in row for row in measured)] for names in HEADLINES]
+    return {name: SETTINGS[name] for name in next(filter(None, there), HEADLINES[0])}
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Lines of a table."""
+    first, *others = (f'| {" | ".join(map(str, cells))} |' for cells in (header, *rows))
+    return [first, '|---' * len(header) + '|', *others]
+
+
 def tables_markdown(data: str, measured: Numbers, paper: Numbers) -> str:
     """Tables I, II and III, one of the methods since, one of the others; each setting that was measured.
 
@@ -95,13 +112,13 @@ def tables_markdown(data: str, measured: Numbers, paper: Numbers) -> str:
             if not shown:
                 continue
             lines += ['', f'**{title}: {words}**', '']
-            lines += [f'| row | seeds | {" | ".join(PRINTED)} | the paper: {" / ".join(PRINTED)} |']
-            lines += ['|---' * (len(PRINTED) + 3) + '|']
+            rows = []
             for row in shown:
                 numbers, printed = measured[row][setting], paper.get(own_length(row), {}).get(setting, {})
-                cells = ' | '.join(spread(*numbers[metric]) for metric in PRINTED)
+                cells = [spread(*numbers[metric]) for metric in PRINTED]
                 beside = ' / '.join(str(printed.get(metric, '-')) for metric in PRINTED) if printed else '-'
-                lines.append(f'| {row} | {numbers["seeds"]} | {cells} | {beside} |')
+                rows.append((row, numbers['seeds'], *cells, beside))
+            lines += markdown_table(('row', 'seeds', *PRINTED, f'the paper: {" / ".join(PRINTED)}'), rows)
     return '\n'.join(lines) + '\n'
 
 

@@ -1,4 +1,4 @@
-from . import backbones, gan, losses, rivals
+from . import backbones, gan, losses, modern, rivals
 from .alternating import AlternatingModel
 from .reid import Encoder, FrozenTeacher, ReIDBaseline, ReIDHead, ReIDNet, StripeHeads
 from .teacher_student import TeacherStudent
@@ -17,5 +17,6 @@ __all__ = [
     'backbones',
     'gan',
     'losses',
+    'modern',
     'rivals',
 ]

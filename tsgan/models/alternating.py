@@ -24,13 +24,14 @@ class AlternatingModel(BaseModel):
 
     PHASES: Sequence[str] = ()
     TESTED: Sequence[str] = ('reid',)  # the child modules that make the features of a test
+    ADDS_MIRRORED = False  # whether a feature is that of an image and its mirror image in any case
 
     def __init__(self, data_preprocessor: dict, init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.phases = tuple(self.PHASES)
         self.inactive_terms: frozenset[str] = frozenset()  # 'phase/term' whose time has not come
         self.measure_gradients = False
-        self.all_features = False  # whether a test gets those of mirror images and of branches, too
+        self.mirror_features = False  # whether a test gets those of mirror images, too
         self.gradient_norms: dict[str, Tensor] = {}  # the last measured ones, 'phase/grad_term'
 
     def check_batch(self, data_samples: list[DataSample]) -> None:

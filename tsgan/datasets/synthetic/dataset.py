@@ -16,7 +16,7 @@ from tsgan.machine import num_cores
 
 from .hard import change, parts_of, weave
 from .people import make_person
-from .render import render_image
+from .render import look, render_image
 from .scene import CAMERAS, INFRARED_CAMERAS, RGB_CAMERAS
 
 VERSION = 1  # raised when the same parameters begin to give other pictures
@@ -120,6 +120,12 @@ def identity(seed, pid, cam=None, style='default'):
         wardrobe, passage = np.random.default_rng([seed, 6, pid]), np.random.default_rng([seed, 7, pid, cam])
         person = change(person, wardrobe, passage)
     return person
+
+
+def heading(seed, pid, cam, frame):
+    """From where a picture shows its person, degrees in [0, 360): 0 from the front, 180 from behind; of any style."""
+    view = look(identity(seed, pid), CAMERAS[cam], 2, 1, image_rng(seed, cam, pid, frame))
+    return float(np.rad2deg(view.heading)) % 360
 
 
 def _start_worker():

@@ -82,6 +82,20 @@ def render_image(person, cam, rng, size=(96, 48), seed=0, style='default'):
     return dim(image, camera.infrared, own['low_light']) if 'low_light' in own else image
 
 
+def outline(person, cam, rng, size=(96, 48)):
+    """The default style's picture with nothing but who stands where: gray on black; arguments as in ``render_image``.
+
+    Returns:
+        np.ndarray: uint8 (H, W, 3), 150 where the person is.
+    """
+    height, width = size
+    canvas = Canvas(SUPERSAMPLE * height, SUPERSAMPLE * width)
+    view = look(person, CAMERAS[cam], SUPERSAMPLE * height, SUPERSAMPLE * width, rng)
+    Figure(person, pose(person, rng), view).draw(canvas)
+    _, cover = paint(canvas, person, infrared=True)
+    return cv2.merge([(150 * cover).astype(np.uint8)] * 3)
+
+
 def cast_shadow(scene, view, rng):
     """Darken the ground at the feet, in place."""
     height, width = scene.shape[:2]

@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import numpy as np
-
-from ..evaluate import ScoredSetting, comparable, unit_length
+from ..evaluate import ScoredSetting, comparable, mean_with_mirrored, side_by_side
 from .base import Case, convention
 
 
@@ -26,7 +24,7 @@ def as_they_are(case: Case) -> dict[str, ScoredSetting]:
 )
 def mirrored(case: Case) -> dict[str, ScoredSetting]:
     """The mean of both at unit length, brought to unit length again."""
-    means = (case.feats + unit_length(case.mirror)) / 2  # (N, D)
+    means = mean_with_mirrored(case.features, case.mirror)
     return case.score(feats=comparable(replace(case.features, feats=means)))
 
 
@@ -38,5 +36,4 @@ def mirrored(case: Case) -> dict[str, ScoredSetting]:
 )
 def branches_summed(case: Case) -> dict[str, ScoredSetting]:
     """A sum of cosines is an inner product of unit features side by side, and these all have one length."""
-    side_by_side = [unit_length(branch) for branch in case.branches]  # (N, D_b) each
-    return case.score(feats=comparable(replace(case.features, feats=np.concatenate(side_by_side, axis=1))))
+    return case.score(feats=comparable(replace(case.features, feats=side_by_side(case.branches))))

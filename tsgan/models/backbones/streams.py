@@ -79,7 +79,7 @@ class StreamResNet(ResNet):
             setattr(self, stage, with_non_local(getattr(self, stage), last, non_local_reduction))
 
     @property
-    def identity_at_start(self) -> list[str]:
+    def added_tensors(self) -> list[str]:
         """Names of the tensors that a ResNet has not, and without which it computes the same."""
         modules = [(name, module) for name, module in self.named_modules() if isinstance(module, NonLocalBlock)]
         return [f'{name}.{tensor}' for name, module in modules for tensor in module.state_dict()]

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from tsgan.registry import MODELS
 
+from .distances import euclidean_distances, known, same
 from .gathering import gathered
 from .precision import at_least_float32
 
@@ -66,14 +67,14 @@ class BatchHardTripletLoss(nn.Module):
         Raises:
             ValueError: On triplets across modalities that are not known.
         """
-        if self.across and is_rgb is None:
-            raise ValueError("BatchHardTripletLoss(across=True) needs data samples whose `modality` is 'rgb' or 'ir'.")
+        if self.across:
+            known(is_rgb, self)
         vectors, labels, is_rgb = gathered(vectors, labels, is_rgb)
         distance = self.distances(at_least_float32(vectors))  # (N, N)
-        same = labels[:, None] == labels[None]
-        positive, negative = same, ~same
+        positive = same(labels)
+        negative = ~positive
         if self.across:
-            other = is_rgb[:, None] != is_rgb[None]
+            other = ~same(is_rgb)
             positive, negative = positive & other, negative & other
         hardest_positive = distance.masked_fill(~positive, -torch.inf).amax(dim=1)  # (N,)
         hardest_negative = distance.masked_fill(~negative, torch.inf).amin(dim=1)
@@ -84,8 +85,6 @@ class BatchHardTripletLoss(nn.Module):
         """Of every vector to every other: (N, C) -> (N, N)."""
         if self.distance == 'cosine':
             vectors = F.normalize(vectors, dim=1)
-        # the exact difference, since |a|^2 - 2ab + |b|^2 loses the small distances; its gradient at 0 is 0, not NaN
-        distance = torch.cdist(vectors, vectors, compute_mode='donot_use_mm_for_euclid_dist')
-        return (
-            distance.square() / 2 if self.distance == 'cosine' else distance
-        )  # |a - b|^2 = 2 - 2 cos for unit vectors
+        distance = euclidean_distances(vectors, vectors)
+        # |a - b|^2 = 2 - 2 cos for unit vectors
+        return distance.square() / 2 if self.distance == 'cosine' else distance

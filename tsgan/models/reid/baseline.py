@@ -45,8 +45,9 @@ class ReIDBaseline(AlternatingModel):
         Args:
             inputs (Tensor): (N, 3, H, W) in [-1, 1].
             data_samples (list[DataSample], optional): One for each image. Defaults to None.
-            mode (str): 'tensor' for the features (N, C), 'predict' for the data samples with ``feature`` (C,) set; with
-                :attr:`all_features`, with ``other_features`` by name too, (C_i,) each.
+            mode (str): 'tensor' for the features (N, C), 'predict' for the data samples with ``feature`` (C,) set and
+                ``other_features`` by name, (C_i,) each; with :attr:`mirror_features`, also with ``mirrored_features``,
+                ``feature`` and the others of the mirror image, by name.
 
         Raises:
             ValueError: When ``mode`` is another.
@@ -55,14 +56,15 @@ class ReIDBaseline(AlternatingModel):
         if mode == 'tensor':
             return self.features(inputs, is_rgb)
         if mode == 'predict':
-            others = self.named_features(inputs, is_rgb)
-            feature = others.pop('feature')  # (N, C)
-            if self.all_features:
-                others['mirrored'] = self.features(mirrored(inputs), is_rgb)
-            for sample, vector, *rest in zip(data_samples, feature, *others.values(), strict=True):
-                sample.set_field(vector, 'feature', dtype=Tensor)
-                if self.all_features:
-                    sample.set_field(dict(zip(others, rest, strict=True)), 'other_features', dtype=dict)
+            named = self.named_features(inputs, is_rgb)
+            flipped = self.named_features(mirrored(inputs), is_rgb) if self.mirror_features else {}
+            for row, sample in enumerate(data_samples):
+                others = {name: features[row] for name, features in named.items()}
+                sample.set_field(others.pop('feature'), 'feature', dtype=Tensor)
+                sample.set_field(others, 'other_features', dtype=dict)
+                if flipped:
+                    vectors = {name: features[row] for name, features in flipped.items()}
+                    sample.set_field(vectors, 'mirrored_features', dtype=dict)
             return data_samples
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: losses are computed phase by phase.")
 

@@ -22,7 +22,7 @@ class Encoder(BaseModule):
 
     Args:
         backbone (dict): Config of the backbone. One whose attribute ``needs_modality`` is true is given which images
-            are RGB, too. One with parts that begin as the identity names their tensors in ``identity_at_start``: a
+            are RGB, too. One with parts that others of its kind have not names their tensors in ``added_tensors``: a
             ``checkpoint`` without any of these begins it, too, and the log says so; all others must be there.
         mean (Sequence[float]): Channel means in RGB order, 0 to 255, that the backbone was trained with.
             Defaults to ImageNet's.
@@ -143,11 +143,11 @@ class Encoder(BaseModule):
         if hasattr(self.backbone, 'adapt_state'):
             self.backbone.adapt_state(state, 'backbone.')
         wanted, more = self.state_dict(), ''
-        added = [f'backbone.{name}' for name in getattr(self.backbone, 'identity_at_start', ())]
+        added = [f'backbone.{name}' for name in getattr(self.backbone, 'added_tensors', ())]
         if added and not any(name in state for name in added):
             for name in added:
                 del wanted[name]
-            more = f', which lacks the {len(added)} tensors from {added[0]} on: what they belong to begins as identity'
+            more = f', which lacks the {len(added)} tensors from {added[0]} on: they begin untrained'
         fit = fitting(state, wanted)
         if len(fit) < len(wanted):
             wrong = next(name for name in wanted if name not in fit)

@@ -59,6 +59,7 @@ class AlignGAN(ReIDBaseline):
 
     PHASES: Sequence[str] = ('reid', 'generators', 'warmup_discriminators', 'discriminators')
     TESTED: Sequence[str] = ('reid', 'generators')
+    ADDS_MIRRORED = True
     FAKE_TERMS = ('loss_id_fake_ir', 'loss_tri', 'loss_gan')  # of the ReID phase, those that need fake IR images
 
     def __init__(

@@ -15,7 +15,7 @@ def defocus(image, rng):
         np.ndarray: The same shape, and nearly the same mean.
     """
     height, width = image.shape[:2]
-    kind = rng.choice(['none', 'motion', 'lens', 'far'], p=[0.25, 0.25, 0.25, 0.25])
+    kind = rng.choice(['none', 'motion', 'lens', 'far'], p=[0.4, 0.2, 0.2, 0.2])
     strength = rng.random()
     if kind == 'motion':
         return cv2.filter2D(image, -1, streak((0.03 + 0.04 * strength) * height, rng.normal(0, 0.35)))

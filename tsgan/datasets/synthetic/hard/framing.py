@@ -16,9 +16,9 @@ def reframe(view, height, width, rng):
     Returns:
         View: The same direction and distance; another scale and centre.
     """
-    x, y = np.asarray(view.centre) + rng.normal(0, (0.08 * width, 0.02 * height))
+    x, y = np.asarray(view.centre) + rng.normal(0, (0.06 * width, 0.015 * height))
     zoom = np.exp(rng.normal(0, 0.07))
-    kind = rng.choice(['jitter', 'feet', 'head', 'side', 'loose'], p=[0.5, 0.22, 0.06, 0.1, 0.12])
+    kind = rng.choice(['jitter', 'feet', 'head', 'side', 'loose'], p=[0.6, 0.18, 0.05, 0.07, 0.1])
     if kind in ('feet', 'head'):
         zoom *= rng.uniform(1.15, 1.5)
         y += 0.43 * height * (zoom - 1) * (1 if kind == 'feet' else -1)  # the other end stays where it was

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-DARK = 0.45  # share of the pictures
+DARK = 0.3  # share of the pictures
 
 
 def dim(image, infrared, rng):
@@ -17,7 +17,7 @@ def dim(image, infrared, rng):
     Returns:
         np.ndarray: uint8 (H, W, 3).
     """
-    dark, light, gain = rng.random() < DARK, rng.uniform(0.15, 0.5), rng.uniform(0.45, 0.85)
+    dark, light, gain = rng.random() < DARK, rng.uniform(0.2, 0.55), rng.uniform(0.45, 0.85)
     if not dark:
         return image
     signal = light * (image[..., :1] if infrared else image).astype(np.float32) / 255

@@ -25,7 +25,7 @@ def hide(image, cover, view, infrared, rng):
     Returns:
         np.ndarray: The picture with at most ``MOST_HIDDEN`` of the person hidden.
     """
-    kind = rng.choice(['nothing', 'thing', 'person'], p=[0.45, 0.33, 0.22])
+    kind = rng.choice(['nothing', 'thing', 'person'], p=[0.55, 0.27, 0.18])
     for _ in range(TRIALS if kind != 'nothing' else 0):
         front, mask = thing(*cover.shape, rng) if kind == 'thing' else passer_by(view, *cover.shape, infrared, rng)
         if (mask * cover).sum() <= MOST_HIDDEN * cover.sum():

@@ -18,7 +18,7 @@ from ..clothes import (
 
 WITHOUT_JACKET = ('tank', 'tee', 'shirt', 'hoodie', 'dress')
 HATS = ('cap', 'beanie', 'sunhat', 'hood')
-JACKET, HAT, BAG = 0.3, 0.2, 0.35  # share of the passages in which it is changed
+JACKET, HAT, BAG = 0.2, 0.15, 0.25  # share of the passages in which it is changed
 
 
 def change(person, wardrobe, passage):

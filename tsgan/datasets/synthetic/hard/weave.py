@@ -14,7 +14,7 @@ PRINTS = (
     (Surface.INNER, Surface.INNER_PRINT),
     (Surface.BOTTOM, Surface.BOTTOM_PRINT),
 )
-WOVEN, VANISHES = 0.6, 0.35  # share of garments with a dye, and with a fibre; of prints that lose their contrast
+WOVEN, VANISHES = 0.4, 0.25  # share of garments with a dye, and with a fibre; of prints that lose their contrast
 
 
 def weave(person, rng):

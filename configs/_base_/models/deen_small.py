@@ -1,0 +1,3 @@
+_base_ = ['./deen_resnet50.py', './small_parts.py']
+
+model = dict(reid={{_base_.student}})

@@ -1,0 +1,18 @@
+# DEEN (Zhang and Wang, "Diverse Embedding Expansion Network and Low-Light Cross-Modality Benchmark for Visible-Infrared
+# Person Re-identification", CVPR 2023); tested, as there, by the sum of six cosines.
+# Not as the published code: see agw.py, _base_/datasets/pipelines_384x144.py, and PositionNonLocal of
+# tsgan/models/modern/deen.py, which is the formula.
+_base_ = [
+    '../_base_/datasets/sysu_mm01.py',
+    '../_base_/datasets/pipelines_384x144.py',
+    '../_base_/models/deen_resnet50.py',
+    '../_base_/schedules/deen_sgd_151e.py',
+    '../_base_/default_runtime.py',
+]
+img_scale = {{_base_.tall.scale}}
+crop_size = {{_base_.tall.crop_size}}
+train_pipeline = {{_base_.tall.train_much}}
+test_pipeline = {{_base_.tall.test}}
+train_dataloader = dict(batch_size=48, dataset=dict(pipeline=train_pipeline))  # 6 identities x 4 pairs x 2 modalities
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_evaluator = dict(features={{_base_.six_features}})
