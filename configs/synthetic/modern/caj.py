@@ -18,3 +18,4 @@ train_pipeline = [
 del start, erase, end
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline), collate_fn=dict(type='tsgan.collate_views'))
 model = dict(losses=dict(loss_tri=dict(loss=dict(type='SquaredWeightedTripletLoss'))))
+test_evaluator = dict(mirror=True)  # as its authors test
