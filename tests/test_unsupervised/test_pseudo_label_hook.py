@@ -60,8 +60,8 @@ def make(rendered, tmp_path):
             }
         )
         cfg.custom_hooks[0].update(dict(k1=8, k2=2, min_samples=2, matching_from=1, batch_size=50) | dict(hook))
-        cfg.train_dataloader.update(loader)
-        given = cfg.train_dataloader.dataset | dict(dataset)
+        cfg.train_dataloader.update(dict(loader))
+        given = cfg.train_dataloader.dataset.to_dict() | dict(dataset)
         cfg.train_dataloader.dataset = {key: value for key, value in given.items() if value is not None}
         for key in ('test_dataloader', 'test_evaluator', 'test_cfg'):
             cfg[key] = None
