@@ -59,7 +59,8 @@ def test_weights_arrive_and_the_position_embedding_is_resized_to_overlapping_pat
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_maps_are_class_tokens_after_the_blocks_asked_for(kind):
-    net = MODELS.build(config(KINDS[kind][0], img_size=(64, 40))).eval()
+    net = MODELS.build(config(KINDS[kind][0], img_size=(64, 40)))
+    net.eval()
     mid, final = net(torch.randn(3, 3, 64, 40))
     assert mid.shape == final.shape == (3, 32) and not torch.equal(mid, final)
 

@@ -3,8 +3,8 @@
 # mmpretrain's naming, each with what it was trained with:
 #   CLIP    clip-vit-base-p16_openai-pre_3rdparty_in1k_20221220-c7d9c899.pth; backbone: pre_norm=True;
 #           encoder: mean=[122.771, 116.746, 104.094], std=[68.501, 66.632, 70.323]
-#   DINOv2  vit-base-p14_dinov2-pre_3rdparty_20230426-ba246503.pth; backbone: patch_size=14, layer_scale_init_value=1e-5;
-#           encoder: mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
+#   DINOv2  vit-base-p14_dinov2-pre_3rdparty_20230426-ba246503.pth; backbone: patch_size=14,
+#           layer_scale_init_value=1e-5; encoder: mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]
 # A file of another naming is refused with the names that are expected.
 _base_ = './reid_resnet50.py'
 
