@@ -64,8 +64,8 @@ def test_non_local_blocks_stand_behind_the_last_blocks_of_a_stage_whose_names_th
     assert [name for name, _ in net.layer2.named_children()] == ['0', '1', 'non_local1']
     assert [name for name, _ in net.layer3.named_children()] == ['0', 'non_local0', '1', 'non_local1']
     ours, theirs = net.state_dict(), plain.state_dict()
-    assert set(ours) - set(theirs) == set(net.identity_at_start) and set(theirs) <= set(ours)
-    assert plain.identity_at_start == []
+    assert set(ours) - set(theirs) == set(net.added_tensors) and set(theirs) <= set(ours)
+    assert plain.added_tensors == []
     assert net.layer3.non_local0.theta.conv.out_channels == 1
 
 
