@@ -37,7 +37,9 @@ def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batc
     model = MODELS.build(cfg.model)
     model.init_weights()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    runner = SimpleNamespace(model=model, epoch=cfg.train_cfg.max_epochs - 1, iter=0)  # warm-ups are over
+    runner = SimpleNamespace(
+        model=model, epoch=cfg.train_cfg.max_epochs - 1, iter=0, _resume=False
+    )  # warm-ups are over
     for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
         hook.before_train(runner)
         hook.before_train_iter(runner, batch_idx=0)

@@ -19,6 +19,7 @@ MODELS = {  # name -> whether it must know the modality
     'rivals/zero_padding': True,
     'rivals/two_stream': True,
     'rivals/align_gan': True,
+    'modern/agw': True,
 }
 
 

@@ -64,8 +64,8 @@ def test_non_local_blocks_stand_behind_the_last_blocks_of_a_stage_whose_names_th
     assert [name for name, _ in net.layer2.named_children()] == ['0', '1', 'non_local1']
     assert [name for name, _ in net.layer3.named_children()] == ['0', 'non_local0', '1', 'non_local1']
     ours, theirs = net.state_dict(), plain.state_dict()
-    assert set(ours) - set(theirs) == set(net.identity_at_start) and set(theirs) <= set(ours)
-    assert plain.identity_at_start == []
+    assert set(ours) - set(theirs) == set(net.added_tensors) and set(theirs) <= set(ours)
+    assert plain.added_tensors == []
     assert net.layer3.non_local0.theta.conv.out_channels == 1
 
 
@@ -85,7 +85,7 @@ def test_a_network_with_non_local_blocks_begins_as_the_one_without(begin, tmp_pa
     for stage in (net.layer2.non_local1, net.layer3.non_local0, net.layer3.non_local1):
         assert stage.conv_out.norm.weight.abs().max() == stage.conv_out.norm.bias.abs().max() == 0
         assert 0 < stage.theta.conv.weight.abs().max() < 0.1  # small normal numbers, not He's
-        assert stage.theta.conv.weight.std() == pytest.approx(0.01, rel=0.5)
+        assert stage.theta.conv.weight.std().item() == pytest.approx(0.01, rel=0.5)
     plain.load_state_dict({name: t for name, t in net.state_dict().items() if name in plain.state_dict()})
     images = torch.randn(2, 3, 64, 32)
     for found, expected in zip(net(images), plain(images), strict=True):
@@ -105,7 +105,8 @@ def test_weights_of_its_own_are_kept_by_the_initialisation(tmp_path):
 
 
 def test_it_learns_from_the_first_step_on_by_the_scale_of_its_output():
-    net = MODELS.build(dict(RESNET, non_local=NON_LOCAL)).train()
+    net = MODELS.build(dict(RESNET, non_local=NON_LOCAL))
+    net.train()
     net(torch.randn(4, 3, 64, 32))[1].square().sum().backward()
     moved = {name for name, p in net.layer3.non_local1.named_parameters() if p.grad.abs().max() > 0}
     assert moved == {'conv_out.bn.weight', 'conv_out.bn.bias'}

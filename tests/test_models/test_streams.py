@@ -399,9 +399,7 @@ def test_a_checkpoint_without_non_local_blocks_begins_a_network_that_has_them_an
     save_plain(file)
     agw(checkpoint=file).init_weights()
     first = 'backbone.layer2.non_local1.g.conv.weight'
-    assert said == [
-        f'encoder of {file}, which lacks the 36 tensors from {first} on: what they belong to begins as identity'
-    ]
+    assert said == [f'encoder of {file}, which lacks the 36 tensors from {first} on: they begin untrained']
 
 
 def test_a_checkpoint_with_non_local_blocks_gives_all_of_them_or_is_refused(tmp_path):
