@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import small_models
 import torch
 import torch.nn.functional as F
 
@@ -198,8 +199,8 @@ def test_more_stripes_than_rows_are_refused():
 
 
 @pytest.fixture
-def teacher_student(make_tsgan):
-    cfg = copy.deepcopy(make_tsgan.__globals__['TSGAN'])
+def teacher_student():
+    cfg = copy.deepcopy(small_models.TSGAN)
     for name in ('generators', 'discriminators', 'loss_adv', 'loss_cyc'):
         del cfg[name]
     return MODELS.build(dict(cfg, type='TeacherStudent'))

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import BASELINE, NUM_IDS, build
 from mmpretrain.models.backbones.resnet import ResNet
+from small_models import BASELINE, NUM_IDS, build
 
 from tsgan.models.modern.mpanet import ModalityAlleviation
 from tsgan.registry import MODELS
