@@ -21,6 +21,11 @@ def test_every_row_is_on_the_page(folder):
     assert {file.stem for file in (REPO / 'configs' / folder).glob('*.py')} <= set(NAMED)
 
 
+def test_no_heading_stands_twice():
+    headings = re.findall(r'^#+ .*', PROSE, re.MULTILINE)
+    assert sorted(set(headings)) == sorted(headings)
+
+
 def test_files_that_it_names_are_there():
     paths = [name for name in NAMED if re.match(r'(configs|docs|tests|tools|tsgan)/\S+$', name)]
     assert len(paths) > 20
