@@ -22,3 +22,4 @@ model = dict(
 custom_hooks = [
     dict(type='PseudoLabelHook', method='adca', matching_from=5, eps=0.5, pipeline={{_base_.test_pipeline}}),
 ]
+test_evaluator = dict(mirror=True)  # as its authors test
