@@ -160,6 +160,11 @@ def test_cosines_of_features_as_they_are_cannot_be_summed(perm_file):
         ReIDMetric(protocol, normalize=False, features=['a', 'b'])
 
 
+def test_the_name_of_one_feature_is_no_list_of_letters(perm_file):
+    with pytest.raises(ValueError, match="features of ReIDMetric is 'after': expected a list"):
+        ReIDMetric({'type': 'SYSUMM01Protocol', 'perm_file': perm_file}, features='after')
+
+
 def test_without_features_of_mirror_images_there_is_no_mean(data_samples, perm_file):
     metric = ReIDMetric({'type': 'SYSUMM01Protocol', 'perm_file': perm_file}, mirror=True)
     with pytest.raises(RuntimeError, match='MirrorFeaturesHook'):
