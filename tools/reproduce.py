@@ -192,7 +192,7 @@ def main() -> None:
         check_data(args.data, data_root)
         with nullcontext() if args.dry_run else locked(out):
             lengths = equal.lengths(wanted)
-        wanted = list(chain(*lengths.values()))
+        wanted = [row for row in chain(*lengths.values()) if row]
     wanted = list(dict.fromkeys(wanted))
     trained = list(dict.fromkeys(map(network, wanted)))
     seeds, tested, all_rows = list(range(args.seeds)), set(trained), rows.with_all_before(trained)

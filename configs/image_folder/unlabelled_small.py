@@ -23,6 +23,6 @@ model = dict(
     losses=dict(loss_id=None, loss_tri=None, loss_memory=dict(type='ClusterMemoryLoss', use_hard=True)),
 )
 custom_hooks = [
-    dict(type='PseudoLabelHook', method='pgm', matching_from=5, pipeline={{_base_.test_pipeline}}),
+    dict(type='PseudoLabelHook', method='pgm', matching_from=5, eps=0.5, pipeline={{_base_.test_pipeline}}),
 ]
 test_evaluator = dict(training_identities='unlabelled images, last checkpoint')

@@ -26,3 +26,4 @@ model = dict(
 custom_hooks = [
     dict(type='PseudoLabelHook', method='adca', matching_from=50, pipeline={{_base_.test_pipeline}}),
 ]
+test_evaluator = dict(mirror=True)  # as its authors test

@@ -211,6 +211,8 @@ def test_woven_garments_are_the_same_garments_and_each_thread_is_seen_by_one_ban
         woven = weave(person, np.random.default_rng(number))
         for name in ('torso', 'sleeves', 'legs', 'skirt'):
             np.testing.assert_array_equal(getattr(woven, name) % len(Surface), getattr(person, name))
+        below, top = woven.skirt - person.skirt, woven.torso - person.torso
+        np.testing.assert_array_equal(below, woven.legs - person.legs if person.skirt is person.legs else top)
         assert woven.visible.shape == (64, 3) and woven.infrared.shape == (64,)
         np.testing.assert_array_equal(woven.visible[:16], person.visible)
         for surface in Surface:
@@ -253,8 +255,21 @@ def test_between_passages_some_wear_something_else_and_own_one_jacket_hat_and_ba
     assert 0.4 < np.mean(changed) < 0.85
 
 
+def test_all_cameras_see_one_weave_and_one_wardrobe_and_not_always_the_same_of_it():
+    differ = 0
+    for pid in range(1, 41):
+        woven, worn = ([identity(3, pid, cam, part) for cam in range(1, 7)] for part in ('weave', 'outfits'))
+        assert all(same_person(woven[0], seen) for seen in woven)
+        jackets = {tuple(seen.visible[Surface.TOP]) for seen in worn} - {tuple(identity(3, pid).visible[Surface.TOP])}
+        assert len(jackets) <= 1
+        differ += not all(same_person(worn[0], seen) for seen in worn)
+    assert differ > 20
+
+
 def test_a_jacket_covers_the_top_shows_it_in_front_and_gives_it_its_own_look():
-    person = weave(next(p for p in people(60) if p.cut == 'tee'), np.random.default_rng(2))
+    plain = next(p for p in people(60) if p.cut == 'tee')
+    woven = (weave(plain, np.random.default_rng(number)) for number in range(20))
+    person = next(p for p in woven if (p.torso[:, 90:102] >= DYE).any())  # with threads in front
     maps = np.full((96, 192), Surface.TOP, np.uint8), np.full((96, 192), Surface.SLEEVE, np.uint8), None
     maps[0][:, 90:102] = Surface.INNER
     visible, infrared = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]), np.array([0.7, 0.2])

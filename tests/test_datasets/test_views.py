@@ -205,8 +205,21 @@ def test_a_config_whose_views_nothing_collates_is_refused(tmp_path):
     file = write_config(tmp_path, [dict(type='LoadReIDImage'), VIEWS], 'default_collate')
     with pytest.raises(ValueError, match=r'train_dataloader.collate_fn is default_collate: expected .*collate_views'):
         load_config(file)
+    with pytest.raises(ValueError, match='train_dataloader.collate_fn is None: expected .*collate_views'):
+        load_config(file, cfg_options={'train_dataloader.collate_fn': None})
     cfg = load_config(file, cfg_options={'train_dataloader.collate_fn.type': 'tsgan.collate_views'})
     assert cfg.train_dataloader.collate_fn.type == 'tsgan.collate_views'
+
+
+def test_views_in_a_test_are_refused(tmp_path):
+    file = tmp_path / 'mine.py'
+    pipeline = [dict(type='LoadReIDImage'), VIEWS]
+    file.write_text(
+        f"_base_ = '{CONFIGS}/synthetic/backbone.py'\n"
+        f"test_dataloader = dict(dataset=dict(pipeline={pipeline!r}), collate_fn=dict(type='tsgan.collate_views'))\n"
+    )
+    with pytest.raises(ValueError, match='test_dataloader makes views: .*without ModalityViews'):
+        load_config(str(file))
 
 
 def test_a_config_that_collates_views_which_nothing_makes_is_refused(tmp_path):

@@ -116,7 +116,7 @@ def unit(feats):
             lambda i, m: np.hstack([unit(unit(i[name]) + unit(m[name])) for name in ('feature', 'after')]),
         ),
     ],
-    ids=str,
+    ids=lambda value: None if callable(value) else str(value),
 )
 def test_what_is_compared_is_what_the_switches_say_and_what_is_written(
     table, data_samples, branches, perm_file, tmp_path, switches, expected, rerank
@@ -158,6 +158,11 @@ def test_cosines_of_features_as_they_are_cannot_be_summed(perm_file):
     protocol = {'type': 'SYSUMM01Protocol', 'perm_file': perm_file}
     with pytest.raises(ValueError, match='several features, a, b: expected normalize=True.'):
         ReIDMetric(protocol, normalize=False, features=['a', 'b'])
+
+
+def test_the_name_of_one_feature_is_no_list_of_letters(perm_file):
+    with pytest.raises(ValueError, match="features of ReIDMetric is 'after': expected a list"):
+        ReIDMetric({'type': 'SYSUMM01Protocol', 'perm_file': perm_file}, features='after')
 
 
 def test_without_features_of_mirror_images_there_is_no_mean(data_samples, perm_file):

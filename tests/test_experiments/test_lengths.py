@@ -87,6 +87,10 @@ def test_phases_and_terms_begin_and_end_at_the_same_places_of_the_whole():
     assert [phase['name'] for phase in hooks[0].phases] == [phase['name'] for phase in hooks[1].phases]
 
 
+def test_the_second_stage_of_clusters_begins_at_the_same_place_of_the_whole():
+    assert stretched('synthetic/modern/adca', 40).custom_hooks[0].matching_from == 20
+
+
 @pytest.mark.parametrize('row', sorted({*CONFIGS.glob('synthetic/*.py'), *CONFIGS.glob('synthetic/*/*.py')}), ids=str)
 def test_every_row_can_be_made_three_times_as_long_and_its_own_length_changes_nothing(row):
     cfg = load_config(str(row))

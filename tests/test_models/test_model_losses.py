@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import small_models
 import torch
 import torch.nn.functional as F
 
@@ -80,11 +81,25 @@ def test_a_loss_of_ones_own_joins_tsgan_counts_and_logs_what_it_gives(
         (dict(centre=ENTROPY), r"model\.losses\.centre: expected a name that begins with 'loss'"),
         (dict(loss_id=dict(ENTROPY, of='all')), r"of of OnLogits is one of .* not 'all'"),
         (dict(loss_head=dict(type='ReIDHead', num_classes=2, in_channels=4)), r'loss_head \(ReIDHead\) has parameters'),
+        ({'loss.id': ENTROPY}, r'model\.losses\.loss\.id: expected a name .* without dots'),
+        ([ENTROPY], r'model\.losses is a list: expected a dict'),
+        (dict(loss_tri='BatchHardTripletLoss'), r"loss_tri is 'BatchHardTripletLoss': expected the config of a loss"),
+        (
+            dict(loss_tri=dict(type='WeightedTripletLoss')),
+            r"loss_tri \(WeightedTripletLoss\) reads vectors, .*'OnVectors', loss=dict\(type='WeightedTripletLoss'",
+        ),
+        (dict(loss_id=ENTROPY['loss']), r"CrossEntropyLoss\) reads cls_score, .*type='OnLogits'"),
     ],
 )
 def test_wrong_losses_are_refused(losses, sentence, make_tsgan):
     with pytest.raises(ValueError, match=sentence):
         make_tsgan(losses=losses)
+
+
+def test_a_network_without_a_loss_is_refused(baseline, make_batch, make_optim_wrapper):
+    baseline.losses.clear()
+    with pytest.raises(ValueError, match=r'the phase reid of ReIDBaseline has no loss: .* model\.losses'):
+        baseline.train_step(make_batch(), make_optim_wrapper(baseline))
 
 
 def test_what_is_logged_must_not_be_added_up(own_loss, baseline):
@@ -184,11 +199,40 @@ def test_a_map_that_is_one_vector_an_image_is_v_already():
     [
         (dict(head=None), 'neither a head nor parts'),
         (dict(parts=dict(STRIPES, in_channels=64)), r'model\.reid\.parts\.in_channels is 64: .*in_channels=128'),
+        (dict(parts=dict(STRIPES, num_stripes=0)), 'num_stripes of StripeHeads is 0: expected 1 or more'),
     ],
 )
 def test_heads_that_do_not_fit_are_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         net_of(**changes)
+
+
+def vit_of(in_channels=32, **changes):
+    arch = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
+    vit = dict(type='mmpretrain.VisionTransformer', arch=arch, img_size=(64, 32), patch_size=16, out_indices=[0, 1])
+    head = dict(type='ReIDHead', num_classes=6, in_channels=in_channels, bn_neck=True)
+    return MODELS.build(dict(type='ReIDNet', encoder=dict(type='Encoder', backbone=vit), head=head, **changes))
+
+
+def test_a_head_that_reads_more_than_a_class_token_is_refused():
+    assert vit_of()(torch.randn(2, 3, 64, 32)).vector.shape == (2, 32)
+    with pytest.raises(ValueError, match='VisionTransformer has 32 channels, but model.reid.head.in_channels is 48'):
+        vit_of(in_channels=48)
+
+
+@pytest.mark.parametrize(
+    'changes, sentence',
+    [
+        (
+            dict(pooling=dict(type='mmpretrain.GeneralizedMeanPooling')),
+            'gives vectors .*expected model.reid.pooling=None',
+        ),
+        (dict(parts=dict(STRIPES, in_channels=32)), 'StripeHeads cuts maps .*or no model.reid.parts'),
+    ],
+)
+def test_a_class_token_is_neither_pooled_nor_cut(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        vit_of(**changes)(torch.randn(2, 3, 64, 32))
 
 
 def test_more_stripes_than_rows_are_refused():
@@ -198,8 +242,8 @@ def test_more_stripes_than_rows_are_refused():
 
 
 @pytest.fixture
-def teacher_student(make_tsgan):
-    cfg = copy.deepcopy(make_tsgan.__globals__['TSGAN'])
+def teacher_student():
+    cfg = copy.deepcopy(small_models.TSGAN)
     for name in ('generators', 'discriminators', 'loss_adv', 'loss_cyc'):
         del cfg[name]
     return MODELS.build(dict(cfg, type='TeacherStudent'))

@@ -116,3 +116,8 @@ def test_it_learns_from_the_first_step_on_by_the_scale_of_its_output():
 def test_blocks_that_are_not_there_are_named(non_local, said):
     with pytest.raises(ValueError, match=f"OneStreamResNet asks for .*{said}.*: there are {{'layer1': 2, 'layer2': 2"):
         MODELS.build(dict(RESNET, non_local=non_local))
+
+
+def test_non_local_blocks_are_asked_for_by_stage():
+    with pytest.raises(ValueError, match=r'non_local of OneStreamResNet is \[2, 3\]: expected dict\(layer2'):
+        MODELS.build(dict(RESNET, non_local=[2, 3]))

@@ -468,6 +468,16 @@ def test_a_plan_at_equal_time_keeps_no_times(timed, monkeypatch, capsys):
     assert '| 0 | backbone_40e | to train | 0:04:20 | 12 MiB |' in lines
 
 
+def test_a_row_whose_time_its_steps_do_not_tell_is_compared_at_equal_images_alone(timed):
+    assert not timed.start('--rows', 'modern/adca', '--seeds', '1', '--equal-time', 'tsgan_jd')
+    assert {file.parent.name for file in OUT.glob('0/**/results.json')} == {'adca_5e', 'tsgan_jd'}
+    assert timed.rows == [['tsgan_jd']]
+    half = '5 | 250 | 1 | 0.0 / 4.0 | 0.2 / 4.2'
+    text = (OUT / 'equal_time.md').read_text()
+    assert f'| modern/adca | - | {half} | - | - | - | - | - | 2.88 | 1.000 | 40 / 41 |' in text
+    assert '**Methods since 2021, and all before: all-search, single-shot**' in (OUT / 'tables.md').read_text()
+
+
 def test_a_row_is_trained_for_one_epoch_at_least(timed):
     timed.start('--rows', 'rivals/align_gan', '--seeds', '1', '--equal-time', 'backbone')
     assert (OUT / '0/rivals/align_gan_1e').is_dir()
@@ -476,7 +486,8 @@ def test_a_row_is_trained_for_one_epoch_at_least(timed):
 @pytest.mark.parametrize(
     ('row', 'said'),
     [
-        ('rivals/hog', 'rivals/hog learns nothing, and takes no time to share'),
+        ('rivals/hog', 'rivals/hog is not trained in steps alone'),
+        ('modern/pgm', 'modern/pgm is not trained in steps alone'),
         ('rivals/*_stream', '--equal-time takes one row, and rivals/*_stream means rivals/one_stream, rivals/two_'),
         ('nobody', 'not nobody'),
     ],

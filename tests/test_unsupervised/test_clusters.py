@@ -77,7 +77,7 @@ def test_clusters_are_those_of_a_slow_dbscan_on_slow_distances(spread, min_sampl
 
 def test_people_who_stand_apart_are_clusters_and_a_stranger_is_in_none():
     feats, truth = people(5, 10, spread=0.1)
-    labels = cluster(np.concatenate([feats, -feats.sum(axis=0, keepdims=True)]), k1=8, k2=1)
+    labels = cluster(np.concatenate([feats, -feats.sum(axis=0, keepdims=True)]), k1=9, k2=1)
     assert labels[-1] == -1
     assert len(set(zip(labels[:-1].tolist(), truth.tolist(), strict=True))) == 5 == labels.max() + 1
 

@@ -9,6 +9,7 @@ HOG is measured further on the blurred pictures, and on nothing but the people's
 import argparse
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,7 @@ from tsgan.evaluation import FeatureTable, SYSUMM01Protocol, evaluate, load_feat
 from tsgan.evaluation.protocols.sysu_mm01 import same_room
 
 BLUR = 2  # sigma, pixels
+view_of = cache(heading)  # all rankers are asked of the same pictures
 
 
 class OfViews(SYSUMM01Protocol):
@@ -38,7 +40,7 @@ class OfViews(SYSUMM01Protocol):
         self.near, self.within, self.seed = near, within, seed
 
     def settings(self, table):
-        taken = np.array([heading(self.seed, *of) for of in zip(table.pids, table.camids, table.frames, strict=True)])
+        taken = np.array([view_of(self.seed, *of) for of in zip(table.pids, table.camids, table.frames, strict=True)])
 
         def hidden(table, query, gallery):
             apart = np.abs((taken[query][:, None] - taken[gallery] + 180) % 360 - 180)  # (Q, G)

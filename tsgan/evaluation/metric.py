@@ -96,6 +96,8 @@ class ReIDMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.protocol = TASK_UTILS.build(protocol)
         self.rerank, self.normalize, self.device, self.memory_mb = rerank, normalize, device, memory_mb
+        if isinstance(features, str):
+            raise ValueError(f'features of ReIDMetric is {features!r}: expected a list of names, [{features!r}].')
         if len(features) > 1 and not normalize:
             raise ValueError(
                 f'ReIDMetric sums the cosines of several features, {", ".join(features)}: expected normalize=True.'

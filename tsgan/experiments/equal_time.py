@@ -20,19 +20,27 @@ class EqualTime:
         times (StepTimes): What a step of each takes.
 
     Raises:
-        ValueError: Where the reference learns nothing.
+        ValueError: Where the reference takes no time that its steps would tell.
     """
 
     def __init__(self, rows: Rows, reference: str, times: StepTimes) -> None:
         self.rows, self.reference, self.times = rows, network(own_length(reference)), times
-        if not rows.learns(self.reference):
-            raise ValueError(f'{reference} learns nothing, and takes no time to share: expected a row that is trained.')
+        if not rows.in_steps(self.reference):
+            raise ValueError(
+                f'{reference} is not trained in steps alone, whose time others could take: expected another row.'
+            )
 
-    def lengths(self, wanted: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Each row at equal images, and at equal time, at least one epoch; what learns nothing is as long as it is."""
+    def lengths(self, wanted: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+        """Each row at equal images, and at equal time, at least one epoch.
+
+        What learns nothing is as long as it is. None is of a row that learns, but whose steps do not tell its time.
+        """
         own = list(dict.fromkeys(own_length(row) for row in [*wanted, self.reference]))
         self.times.measure(list(dict.fromkeys([self.reference, *map(network, own)])))
-        return {row: (self.length(row, self.images), self.length(row, self.seconds)) for row in own}
+        found = {row: self.length(row, self.images) for row in own}
+        unknown = [row for row in own if self.rows.learns(network(row)) and not self.rows.in_steps(network(row))]
+        times = {row: None if row in unknown else self.length(row, self.seconds) for row in own}
+        return {row: (found[row], times[row]) for row in own}
 
     def length(self, row: str, of_an_epoch: Callable[[str], float]) -> str:
         """The row in as many epochs as make up the whole of the reference, of what ``of_an_epoch`` gives."""
@@ -50,7 +58,7 @@ class EqualTime:
         """Of an epoch's steps."""
         return self.rows.iterations(row) * self.times.times[row].seconds
 
-    def entries(self, lengths: dict[str, tuple[str, str]], measured: Numbers) -> list[dict]:
+    def entries(self, lengths: dict[str, tuple[str, str | None]], measured: Numbers) -> list[dict]:
         """What the table says of each row."""
         found = []
         for row, pair in lengths.items():
@@ -58,6 +66,9 @@ class EqualTime:
             time = self.times.times[own]
             entry = {'row': row, 'seconds_a_step': time.seconds}
             for name, trained in zip(EQUAL, pair, strict=True):
+                if trained is None:
+                    entry[f'equal_{name}'] = None
+                    continue
                 epochs = self.rows.config(network(trained)).train_cfg.max_epochs
                 entry[f'equal_{name}'] = {
                     'row': trained,
@@ -83,7 +94,8 @@ class EqualTime:
             'the two differ.',
             '',
         ]
-        settings = headline_settings([entry[f'equal_{name}']['measured'] for entry in entries for name in EQUAL])
+        halves = [entry[f'equal_{name}'] for entry in entries for name in EQUAL]
+        settings = headline_settings([half['measured'] for half in halves if half])
         header = ['row', 's a step']
         for name in EQUAL:
             header += [f'equal {name}: epochs', 'steps', 'seeds', *settings.values()]
@@ -93,6 +105,9 @@ class EqualTime:
             cells = [entry['row'], f'{entry["seconds_a_step"]:.3f}' if entry['seconds_a_step'] else '-']
             for name in EQUAL:
                 half = entry[f'equal_{name}']
+                if half is None:
+                    cells += ['-'] * (3 + len(settings))
+                    continue
                 seeds = max((half['measured'][key]['seeds'] for key in settings if key in half['measured']), default=0)
                 cells += [half['epochs'], f'{half["iterations"]:,}', seeds]
                 for setting in settings:

@@ -16,13 +16,14 @@ SCHEDULES = {  # of mmengine: what they count beside begin and end, from begin o
     'StepLR': ('step_size',),
 }
 WARM_UPS = ('LinearLR', 'ConstantLR')
+HOOK_EPOCHS = {'PseudoLabelHook': ('matching_from',)}  # arguments of hooks that are epochs
 
 
 def options_of_length(cfg: Config, epochs: int) -> list[str]:
     """The options that make a training ``epochs`` epochs long.
 
-    Learning rates, and the epochs in which the phases and terms of an ``AlternatingPhasesHook`` begin and end, keep
-    their place in the whole, to the nearest epoch, the later one of two. A warm-up that counts iterations stays.
+    Learning rates, and the epochs in which phases, loss terms and stages begin and end, keep their place in the whole,
+    to the nearest epoch, the later one of two. A warm-up that counts iterations stays.
 
     Raises:
         ValueError: Below one epoch, and on a schedule of a kind that has no length, or that counts iterations.
@@ -33,9 +34,9 @@ def options_of_length(cfg: Config, epochs: int) -> list[str]:
     for key, part in typed_parts(cfg.get('param_scheduler') or [], 'param_scheduler'):
         changed |= {f'{key}.{name}': value for name, value in schedule(key, part, epochs, cfg.train_cfg.max_epochs)}
     for key, part in typed_parts(cfg.get('custom_hooks') or [], 'custom_hooks'):
-        if part.type == 'AlternatingPhasesHook':
-            for name, epoch in phase_epochs(part):
-                changed[f'{key}.{name}'] = place(epoch, epochs, cfg.train_cfg.max_epochs)
+        found = [(name, part[name]) for name in HOOK_EPOCHS.get(part.type, ())]
+        found += phase_epochs(part) if part.type == 'AlternatingPhasesHook' else []
+        changed |= {f'{key}.{name}': place(epoch, epochs, cfg.train_cfg.max_epochs) for name, epoch in found}
     return [f'{key}={value}' for key, value in changed.items()]
 
 

@@ -91,13 +91,18 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
 
 
 def check_collation(cfg: Config) -> None:
-    """Raises ValueError where a pipeline makes views that its loader does not collate, or the other way round."""
+    """Raises ValueError where a pipeline makes views in a test, or such as its loader does not collate, and where it
+    makes none and its loader collates some."""
     for name in LOADERS:
         loader = cfg.get(name) or {}
         pipeline = loader.get('dataset', {}).get('pipeline') or [{}]
         makes = str(pipeline[-1].get('type')).endswith('ModalityViews')
-        found = loader.get('collate_fn', {}).get('type')
+        found = (loader.get('collate_fn') or {}).get('type')
         takes = str(found).endswith('collate_views')
+        if makes and name != 'train_dataloader':
+            raise ValueError(
+                f'{name} makes views: a test compares images as they are; expected a pipeline without ModalityViews.'
+            )
         if makes and not takes:
             raise ValueError(
                 f"{name}.collate_fn is {found}: expected dict(type='tsgan.collate_views'), as its pipeline ends in "

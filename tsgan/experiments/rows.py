@@ -81,6 +81,11 @@ class Rows:
         """Whether a training moves weights, and would move them further were it longer."""
         return any(name != 'constructor' for name in self.config(row).get('optim_wrapper', {}))
 
+    def in_steps(self, row: str) -> bool:
+        """Whether the time of its steps makes up a training: not where clusters are made before each epoch."""
+        hooks = self.config(row).get('custom_hooks') or []
+        return self.learns(row) and not any(hook.type == 'PseudoLabelHook' for hook in hooks)
+
     def iterations(self, row: str) -> int:
         """Of one epoch, which are the same at every length."""
         own = own_length(row)

@@ -21,7 +21,7 @@ STEPS, BATCH_SIZE, REPEATS = 15, 32, 11  # timed steps of a row; of a test: imag
 class StepTime(NamedTuple):
     """What one row's steps and test images cost."""
 
-    seconds: float | None  # a step, with loading; None where nothing is trained in steps
+    seconds: float | None  # a step, with loading; None where steps do not make up a training
     images: dict[str, ImageCost]  # by modality
 
 
@@ -73,7 +73,7 @@ class StepTimes:
                 f'{self.file} was measured on {self.measured_on}, and {", ".join(missing)} would be on {self.machine}: '
                 'go on there, or remove the file, and all lengths are settled anew.'
             )
-        trained = [row for row in missing if self.rows.learns(row)]
+        trained = [row for row in missing if self.rows.in_steps(row)]
         before = [row for row, time in self.times.items() if time.seconds][:1] if trained else []
         found = dict(zip([*before, *trained], self.steps([*before, *trained]), strict=True))
         scale = self.times[before[0]].seconds / found[before[0]] if before else 1.0

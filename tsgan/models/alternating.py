@@ -68,6 +68,11 @@ class AlternatingModel(BaseModel):
                     # in their place a 0 that has a gradient, of 0: times 0, an infinite term would be NaN
                     counted = terms | dict.fromkeys(waiting, zero(child)) if waiting else terms
                     loss, log_vars = self.parse_losses(counted)
+                if not isinstance(loss, Tensor):
+                    raise ValueError(
+                        f'the phase {phase} of {type(self).__name__} has no loss: expected one at least, of the ReID '
+                        'network in model.losses.'
+                    )
                 if self.measure_gradients:  # over the same parameters before and after a term's time comes
                     summed = {name: term for name, term in terms.items() if 'loss' in name}  # as parse_losses() does
                     norms = gradient_norms(summed, child, loss_scale(wrapper))

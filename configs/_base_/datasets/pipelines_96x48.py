@@ -16,13 +16,7 @@ enhance = [dict(type='ModerateRLE', prob=1.0)]
 small = dict(
     erasing=load + move + erase + pack,
     # a second view of each RGB image, which like a fake infrared image has one value in all channels
-    exchange_view=[
-        *load,
-        dict(type='ModalityViews', rgb=[plain, move + [dict(type='ChannelExchange')] + pack], ir=[plain]),
-    ],
-    rle_view=[
-        *load,
-        dict(type='ModalityViews', rgb=[plain, move + [dict(type='ModerateRLE', prob=1.0)] + pack], ir=[plain]),
-    ],
+    exchange_view=[*load, dict(type='ModalityViews', rgb=[plain, move + exchange + pack], ir=[plain])],
+    rle_view=[*load, dict(type='ModalityViews', rgb=[plain, move + enhance + pack], ir=[plain])],
 )
 del load, move, erase, pack, plain, exchange, enhance

@@ -12,5 +12,5 @@ train_pipeline = {{_base_.tall.train}}
 test_pipeline = {{_base_.tall.test}}
 train_dataloader = dict(batch_size=48, dataset=dict(pipeline=train_pipeline))  # 6 identities x 4 pairs x 2 modalities
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_evaluator = dict(features={{_base_.six_features}})
+test_evaluator = dict(features={{_base_.six_features}}, mirror=True)  # as its authors test
 model = dict(reid=dict(head=dict(num_classes=713)))

@@ -13,3 +13,4 @@ test_pipeline = {{_base_.high.test}}
 train_dataloader = dict(batch_size=48, dataset=dict(pipeline=train_pipeline))  # 6 identities x 4 pairs x 2 modalities
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 model = dict(reid=dict(head=dict(num_classes=713), parts=dict(num_classes=713)))
+test_evaluator = dict(mirror=True)  # as its authors test

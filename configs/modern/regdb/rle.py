@@ -19,3 +19,4 @@ model = dict(
         parts=dict(num_classes=206, in_channels=1024),
     )
 )
+test_evaluator = dict(mirror=True)  # as its authors test

@@ -1,4 +1,4 @@
-# CAJ at the demo's size: as ../../modern/caj.py.
+# CAJ at the demo's size: as ../../modern/caj.py, but tested as all other rows here are, on the image alone.
 _base_ = './agw.py'
 start = [
     dict(type='mmpretrain.RandomCrop', crop_size={{_base_.crop_size}}, padding=4),
@@ -18,3 +18,4 @@ train_pipeline = [
 del start, erase, end
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline), collate_fn=dict(type='tsgan.collate_views'))
 model = dict(losses=dict(loss_tri=dict(loss=dict(type='SquaredWeightedTripletLoss'))))
+test_evaluator = dict(mirror=True)  # as its authors test

@@ -31,3 +31,4 @@ model = dict(
         loss_tri=dict(of='both', loss=dict(_delete_=True, type='BatchHardTripletLoss', margin=0.3)),
     ),
 )
+test_evaluator = dict(mirror=True)  # as its authors test

@@ -71,6 +71,8 @@ class StreamResNet(ResNet):
         )
         self.in_channels = in_channels
         blocks = dict(zip(self.res_layers, self.stage_blocks, strict=True))
+        if not isinstance(non_local, dict | None):
+            raise ValueError(f'non_local of {type(self).__name__} is {non_local!r}: expected dict(layer2=2, layer3=3).')
         for stage, last in (non_local or {}).items():
             if not 0 <= last <= blocks.get(stage, -1):
                 raise ValueError(

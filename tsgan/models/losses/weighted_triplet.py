@@ -65,10 +65,14 @@ class SquaredWeightedTripletLoss(nn.Module):
         loss = mean over anchors i of log(1 + exp(+s_i)) where P_i > Q_i, log(1 + exp(-s_i)) elsewhere
 
     where the weights are those of alpha d. **The cap has no gradient**: an anchor with P - Q > sqrt(cap / gamma), 9.4
-    by default, is no longer moved by this loss, and distances of vectors with 2,048 channels easily differ by that at
-    the start. Then the loss stands at 88 for good, as users of the published code report (Cross-Modal-Re-ID-baseline,
-    issue 27). So the share of such anchors is returned beside the loss, and a warning is logged while it stays high.
-    Anchors in order (P < Q) beyond the cap are not counted: the loss is flat there without it, too.
+    by default, is not moved by this loss. So the share of such anchors is returned beside the loss, and a warning is
+    logged while it stays high. Anchors in order (P < Q) beyond the cap are not counted: the loss is flat there without
+    it, too.
+
+    Users of the published code report runs that stand at 88 for good (Cross-Modal-Re-ID-baseline, issue 27). With its
+    weights, which :class:`WeightedTripletLoss` tells of, that is what happens to vectors 19 apart or more: Q vanishes
+    and P - Q is P, for all anchors, whatever their order; random vectors of length 2,048 show it. With weights that
+    sum to 1, none of the same vectors is at the cap.
 
     Source: Ye et al., "Channel Augmented Joint Learning for Visible-Infrared Recognition", ICCV 2021.
 

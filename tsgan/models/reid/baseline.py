@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,9 @@ from tsgan.models.losses import named
 from tsgan.models.memory_format import to_fastest_format
 from tsgan.registry import MODELS
 from tsgan.structures import ReIDOutput
+
+# first argument of a loss of tensors -> what hands it that of a network's output; mmpretrain's losses read cls_score
+WRAPPERS = {'vectors': 'OnVectors', 'cls_score': 'OnLogits'}
 
 
 @MODELS.register_module()
@@ -26,7 +30,8 @@ class ReIDBaseline(AlternatingModel):
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: When a loss has another kind of name, or parameters to train.
+        ValueError: When a loss has another kind of name, parameters to train, or reads tensors without a wrapper; in
+            training, when there is no loss at all.
     """
 
     PHASES: Sequence[str] = ('reid',)
@@ -124,10 +129,25 @@ class ReIDBaseline(AlternatingModel):
 
 def built_losses(losses: dict[str, dict | None]) -> nn.ModuleDict:
     """The losses of a config by their names; raises ValueError as :class:`ReIDBaseline` says."""
-    built = nn.ModuleDict({name: MODELS.build(cfg) for name, cfg in losses.items() if cfg})
-    for name, loss in built.items():
-        if not name.startswith('loss'):
-            raise ValueError(f"model.losses.{name}: expected a name that begins with 'loss', which MMEngine adds up.")
+    if not isinstance(losses, dict):
+        raise ValueError(f'model.losses is a {type(losses).__name__}: expected a dict, name -> config of a loss.')
+    built = nn.ModuleDict()
+    for name, cfg in losses.items():
+        if cfg is None:
+            continue
+        if not name.startswith('loss') or '.' in name:
+            raise ValueError(
+                f"model.losses.{name}: expected a name that begins with 'loss', which MMEngine adds up, without dots."
+            )
+        if not isinstance(cfg, dict):
+            raise ValueError(f'model.losses.{name} is {cfg!r}: expected the config of a loss, dict(type=...), or None.')
+        built[name] = loss = MODELS.build(cfg)
+        first = next(iter(inspect.signature(loss.forward).parameters), None)
+        if first in WRAPPERS:
+            raise ValueError(
+                f'model.losses.{name} ({type(loss).__name__}) reads {first}, not the whole output of a network: '
+                f"expected dict(type='{WRAPPERS[first]}', loss=dict(type='{cfg['type']}', ...))."
+            )
         if any(parameter.requires_grad for parameter in loss.parameters()):
             raise ValueError(
                 f'model.losses.{name} ({type(loss).__name__}) has parameters to train: expected them in the network, '

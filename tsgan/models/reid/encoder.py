@@ -78,7 +78,7 @@ class Encoder(BaseModule):
         if is_rgb is None:
             raise ValueError(
                 f'{type(self.backbone).__name__} has to know which images are RGB: give each a data sample whose '
-                "`modality` is 'rgb' or 'ir' (TSGAN, which translates images, trains no such backbone)."
+                "`modality` is 'rgb' or 'ir'."
             )
         return self.backbone(images, is_rgb)
 

@@ -93,22 +93,31 @@ class ReIDNet(BaseModule):
 
         Returns:
             tuple[Tensor, dict[str, Tensor]]: V, (N, C), and extras by name.
+
+        Raises:
+            ValueError: When there is a pooling, and nothing for it to pool.
         """
         if final_map.dim() == 2:
+            if self.pooling:
+                raise ValueError(
+                    f"the backbone gives vectors {tuple(final_map.shape)}, as a transformer's class token is, which "
+                    'are V already: expected model.reid.pooling=None.'
+                )
             return final_map, {}
         return final_map.mean(dim=(2, 3)) if self.pooling is None else self.pooling(final_map), {}
 
 
 @torch.no_grad()
 def map_channels(encoder: nn.Module) -> list[int] | None:
-    """Channels of each of an encoder's maps, by having it look at one small image.
+    """Channels of each of an encoder's maps, by having it look at one small image, or one of the size that it names.
 
-    None where it takes no such image (windows, or a size of its own) or gives something else than maps (tokens): then
+    Of class tokens, (N, C), too. None where it takes no such image (windows) or gives something else (all tokens): then
     the first batch shows whether what reads them fits.
     """
+    height, width = getattr(encoder.backbone, 'img_size', (64, 64))  # a ViT takes no other
     try:
         with evaluating(encoder):
-            maps = encoder(torch.zeros(1, 3, 64, 64), torch.tensor([True]))
+            maps = encoder(torch.zeros(1, 3, height, width), torch.tensor([True]))
     except (AssertionError, RuntimeError, ValueError):  # as backbones refuse a size
         return None
-    return [m.shape[1] for m in maps] if all(m.dim() == 4 for m in maps) else None
+    return [m.shape[1] for m in maps] if all(m.dim() in (2, 4) for m in maps) else None

@@ -29,7 +29,7 @@ class StripeHeads(BaseModule):
         init_cfg (dict, optional): Initialisation config. Defaults to None.
 
     Raises:
-        ValueError: When a map has fewer rows than there are stripes.
+        ValueError: When there is no stripe; in use, when what comes is no map, or one of fewer rows than stripes.
     """
 
     def __init__(
@@ -43,6 +43,8 @@ class StripeHeads(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if num_stripes < 1:
+            raise ValueError(f'num_stripes of {type(self).__name__} is {num_stripes}: expected 1 or more.')
         self.num_stripes = num_stripes
         self.num_classes = num_classes
         self.pooling = pooling and MODELS.build(pooling)
@@ -65,6 +67,11 @@ class StripeHeads(BaseModule):
         Returns:
             tuple[PartOutput, ...]: Of each stripe, from the top: vector, test feature and logits.
         """
+        if final_map.dim() != 4:
+            raise ValueError(
+                f'{type(self).__name__} cuts maps (N, C, h, w), and the backbone gives {tuple(final_map.shape)}, as a '
+                "transformer's class token is: expected a backbone with maps, or no model.reid.parts."
+            )
         if final_map.shape[2] < self.num_stripes:
             raise ValueError(
                 f'a map of {final_map.shape[2]} rows cannot be cut into {self.num_stripes} stripes: expected larger '
