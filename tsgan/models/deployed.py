@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
+from mmpretrain.models import GeneralizedMeanPooling
 from torch import Tensor, nn
 
 from .alternating import AlternatingModel
@@ -21,7 +22,7 @@ class Deployed(nn.Module):
 
     def __init__(self, model: AlternatingModel, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.model = with_batch_norms(deepcopy(model).cpu().float()).eval()
+        self.model = with_exportable_parts(deepcopy(model).cpu().float()).eval()
         self.size = size
 
     def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> Tensor:
@@ -39,17 +40,39 @@ class Deployed(nn.Module):
         return F.normalize(self.model.features((images - preprocessor.mean) / preprocessor.std, is_rgb))
 
 
-def with_batch_norms(network: nn.Module) -> nn.Module:
-    """In place of instance norms with the training's statistics, which the exporter has for fixed batches alone, what
-    they are at test."""
+def with_exportable_parts(network: nn.Module) -> nn.Module:
+    """What the exporter cannot write, for something that computes the same at test, in place: instance norms with the
+    training's statistics, which it has for fixed batches alone, and generalised means, whose window it must know."""
     for name, child in network.named_children():
         if isinstance(child, nn.InstanceNorm2d) and child.track_running_stats:
             norm = nn.BatchNorm2d(child.num_features, child.eps, affine=child.affine)
             norm.load_state_dict(child.state_dict())
             setattr(network, name, norm)
+        elif isinstance(child, GeneralizedMeanPooling):
+            setattr(network, name, GeneralizedMean(child.p.item(), child.eps if child.clamp else None))
         else:
-            with_batch_norms(child)
+            with_exportable_parts(child)
     return network
+
+
+class GeneralizedMean(nn.Module):
+    """mmpretrain's GeneralizedMeanPooling of a map, as a mean over positions rather than a window as large as the map.
+
+    Args:
+        p (float): The exponent.
+        least (float, optional): Smaller values count as this.
+    """
+
+    def __init__(self, p: float, least: float | None) -> None:
+        super().__init__()
+        self.p = p
+        self.least = least
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C)."""
+        if self.least is not None:
+            x = x.clamp(min=self.least)
+        return x.pow(self.p).mean(dim=(2, 3)).pow(1 / self.p)
 
 
 def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
