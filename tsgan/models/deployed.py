@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
+from mmpretrain.models.necks import GeneralizedMeanPooling
 from torch import Tensor, nn
 
 from .alternating import AlternatingModel
@@ -21,7 +22,7 @@ class Deployed(nn.Module):
 
     def __init__(self, model: AlternatingModel, size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.model = with_batch_norms(deepcopy(model).cpu().float()).eval()
+        self.model = exportable(deepcopy(model).cpu().float()).eval()
         self.size = size
 
     def forward(self, images: Tensor, is_rgb: Tensor | None = None) -> Tensor:
@@ -39,16 +40,31 @@ class Deployed(nn.Module):
         return F.normalize(self.model.features((images - preprocessor.mean) / preprocessor.std, is_rgb))
 
 
-def with_batch_norms(network: nn.Module) -> nn.Module:
+class GeM(nn.Module):
+    """mmpretrain's GeneralizedMeanPooling of one map, (N, C, h, w) -> (N, C), as a mean: its own reads the window of an
+    average pooling off the map, for which the exporter has no constant."""
+
+    def __init__(self, pooling: GeneralizedMeanPooling) -> None:
+        super().__init__()
+        self.pooling = pooling
+
+    def forward(self, x: Tensor) -> Tensor:
+        p = self.pooling.p
+        return (x.clamp(min=self.pooling.eps) if self.pooling.clamp else x).pow(p).mean(dim=(2, 3)).pow(1 / p)
+
+
+def exportable(network: nn.Module) -> nn.Module:
     """In place of instance norms with the training's statistics, which the exporter has for fixed batches alone, what
-    they are at test."""
+    they are at test; and of generalised means such as it has at all."""
     for name, child in network.named_children():
         if isinstance(child, nn.InstanceNorm2d) and child.track_running_stats:
             norm = nn.BatchNorm2d(child.num_features, child.eps, affine=child.affine)
             norm.load_state_dict(child.state_dict())
             setattr(network, name, norm)
+        elif isinstance(child, GeneralizedMeanPooling):
+            setattr(network, name, GeM(child))
         else:
-            with_batch_norms(child)
+            exportable(child)
     return network
 
 
