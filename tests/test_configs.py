@@ -259,6 +259,16 @@ def test_figures_of_methods_since_2021_are_the_leaderboards_with_source_and_conv
     assert expected and sorted(found, key=repr_of) == sorted(expected, key=repr_of)
 
 
+def test_methods_since_2021_compare_what_their_figures_compare():
+    index = yaml.safe_load((CONFIGS / 'modern/metafile.yml').read_text())
+    known = [(model['Config'], found['Convention']) for model in index['Models'] for found in model.get('Results', [])]
+    assert {convention.get('mirror') for _, convention in known} == {True, False, None}
+    for config, convention in known:
+        evaluator = load(config.removeprefix('configs/')).test_evaluator
+        assert convention.get('mirror') in (None, evaluator.get('mirror', False)), config
+        assert convention.get('branches') in (None, bool(evaluator.get('features'))), config
+
+
 def repr_of(figure):
     name, data, numbers, convention = figure
     return repr((name, data, sorted(numbers.items()), sorted(convention.items())))

@@ -116,7 +116,7 @@ def unit(feats):
             lambda i, m: np.hstack([unit(unit(i[name]) + unit(m[name])) for name in ('feature', 'after')]),
         ),
     ],
-    ids=str,
+    ids=lambda value: None if callable(value) else str(value),
 )
 def test_what_is_compared_is_what_the_switches_say_and_what_is_written(
     table, data_samples, branches, perm_file, tmp_path, switches, expected, rerank

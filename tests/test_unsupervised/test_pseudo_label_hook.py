@@ -60,7 +60,7 @@ def make(rendered, tmp_path):
             }
         )
         cfg.custom_hooks[0].update(dict(k1=8, k2=2, min_samples=2, matching_from=1, batch_size=50) | dict(hook))
-        cfg.train_dataloader.update(dict(loader))
+        cfg.merge_from_dict({'train_dataloader': dict(loader)})
         given = cfg.train_dataloader.dataset.to_dict() | dict(dataset)
         cfg.train_dataloader.dataset = {key: value for key, value in given.items() if value is not None}
         for key in ('test_dataloader', 'test_evaluator', 'test_cfg'):
@@ -90,7 +90,12 @@ def test_two_epochs_train_on_clusters_and_say_how_good_they_are(name, make, tmp_
     runner = make(name)
     seen = []
     step = runner.model.train_step
-    runner.model.train_step = lambda data, wrapper: seen.append(data['data_samples']) or step(data, wrapper)
+
+    def train_step(data, optim_wrapper):
+        seen.append(data['data_samples'])
+        return step(data, optim_wrapper)
+
+    runner.model.train_step = train_step
     runner.train()
     rows = scalars(tmp_path)
     first, second = (row for row in rows if 'clusters/rgb_count' in row)
@@ -112,12 +117,12 @@ def test_two_epochs_train_on_clusters_and_say_how_good_they_are(name, make, tmp_
 
 
 def test_labels_of_the_data_set_are_in_no_weight(make, tmp_path):
-    key = 'clusters/rgb_purity'
+    key = 'clusters/ir_ari'
     make('pgm', 'true').train()
     make('pgm', 'false', dataset=dict(type='Misnamed')).train()
     assert_same(weights(tmp_path, 'true'), weights(tmp_path, 'false'))
-    purities = [next(row[key] for row in scalars(tmp_path, run) if key in row) for run in ('true', 'false')]
-    assert purities[0] > purities[1]
+    agreement = [next(row[key] for row in scalars(tmp_path, run) if key in row) for run in ('true', 'false')]
+    assert agreement[0] > agreement[1]
 
 
 @pytest.mark.parametrize('name', ['adca', 'pgm'])
@@ -151,7 +156,7 @@ def test_features_are_those_of_a_test_and_leave_randomness_and_modes_alone(make)
     for row in (0, 60, len(plain) - 1):  # RGB, and IR
         data = plain[row]
         (sample,) = model.test_step(dict(inputs=data['inputs'][None], data_samples=[data['data_samples']]))
-        np.testing.assert_allclose(feats[row], sample.feature / sample.feature.norm(), atol=1e-5)
+        np.testing.assert_allclose(feats[row], (sample.feature / sample.feature.norm()).detach(), atol=1e-5)
 
 
 def test_one_cluster_or_none_is_refused_and_fewer_than_a_batch_needs_are_told(make, tmp_path):
@@ -167,7 +172,7 @@ def test_what_the_hook_cannot_work_with_is_refused(make, monkeypatch):
         HOOKS.build(dict(type='PseudoLabelHook', pipeline=[], method='otla', matching_from=0))
     with pytest.raises(ValueError, match='fills the memories of model.losses.loss_other, and the model has no such'):
         make('adca', 'loss', hook=dict(loss='loss_other')).train()
-    sampler = dict(type='IdentityPairBatchSampler', num_pairs=2)
+    sampler = dict(_delete_=True, type='IdentityPairBatchSampler', num_pairs=2)
     with pytest.raises(ValueError, match='for a ClusterBatchSampler, and .*is a IdentityPairBatchSampler'):
         make('adca', 'sampler', loader=dict(batch_sampler=sampler)).train()
     with pytest.raises(ValueError, match='persistent_workers would keep the clusters of the first epoch'):
