@@ -52,7 +52,7 @@ from tsgan.whole_files import write_whole
 
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
     """What would run, and how long and large it would be."""
-    MMLogger.get_instance('mmengine', log_level='WARNING')  # building models says much
+    MMLogger.get_current_instance().setLevel('ERROR')  # building models and optimizers says much
     states = {(row, seed): rows.state(row, seed, row in tested) for row, seed in tasks}
     to_train = list(dict.fromkeys(row for (row, _), state in states.items() if state == 'to train'))
     known = {}

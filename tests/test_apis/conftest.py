@@ -19,7 +19,9 @@ def small_config(name: str) -> Config:
     cfg = Config.fromfile(CONFIGS / 'synthetic' / f'{name}.py')
     if 'encoder' in cfg.model.reid:
         cfg.model.reid.encoder.backbone.update(SMALL)
-        cfg.model.reid.head.update(in_channels=128, num_classes=6)
+        for name in ('head', 'parts'):
+            if cfg.model.reid.get(name):
+                cfg.model.reid[name].update(in_channels=128, num_classes=6)
     if 'teacher' in cfg.model:
         cfg.model.teacher.encoder.backbone.update(SMALL)
     if 'discriminators' in cfg.model:

@@ -20,6 +20,7 @@ MODELS = {  # name -> whether it must know the modality
     'rivals/two_stream': True,
     'rivals/align_gan': True,
     'modern/agw': True,
+    'modern/hct': True,
 }
 
 
