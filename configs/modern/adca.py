@@ -3,8 +3,9 @@
 # each epoch; in the second stage, votes of pairs of images match them. A batch has 8 clusters of RGB images in two
 # views and 16 of IR images, 16 images of each.
 # Not as the published code: the last checkpoint is tested, not the best on the test set; images of a cluster are drawn
-# without a look at their cameras; memories are at unit length from the start of an epoch on; see also agw.py,
-# _base_/datasets/views_288x144.py and _base_/schedules/clusters_adam_100e.py.
+# without a look at their cameras; memories are at unit length from the start of an epoch on; the weights in the Jaccard
+# distance are re-ranking's (tsgan/unsupervised/clusters.py); see also agw.py, _base_/datasets/views_288x144.py and
+# _base_/schedules/clusters_adam_100e.py.
 _base_ = [
     '../_base_/datasets/sysu_mm01_288x144.py',
     '../_base_/datasets/views_288x144.py',

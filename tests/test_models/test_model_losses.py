@@ -270,6 +270,19 @@ def test_a_second_view_stands_where_the_fake_infrared_image_stood(teacher_studen
         model.train_step(make_batch(), make_optim_wrapper(model))
 
 
+def test_a_second_view_is_an_rgb_image_of_the_same_person_to_the_student(teacher_student, make_batch):
+    model, seen = teacher_student, []
+    model.losses['loss_own'] = CentreNorm()
+    model.losses.loss_own.forward = lambda output, *rest: seen.append(rest) or torch.zeros(())
+    model.reid.register_forward_pre_hook(lambda module, args: seen.append(args[1:]))
+    step = model.make_step(**model.data_preprocessor(make_batch(rgb_views=2), True))
+    model.reid_loss(step)
+    is_rgb = [flag for flag in (True, False, True) for _ in range(4)]  # X_R, X_I and the second view
+    (told,), (labels, told_losses) = seen
+    assert told.tolist() == told_losses.tolist() == is_rgb
+    assert labels.tolist() == 3 * step.labels.tolist() == 3 * [0, 0, 1, 1]
+
+
 def test_a_second_view_beside_the_fake_joins_the_students_images_and_leaves_the_gan_alone(
     make_tsgan, make_batch, make_optim_wrapper
 ):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from module_states import moved, state
+from small_models import BASELINE, STUDENT
 
 from tsgan.models.alternating import gradient_norms, loss_scale
 from tsgan.models.gan import fake_pairs, same_index_pairs
@@ -125,6 +126,47 @@ def test_loss_terms_are_the_equations_recomputed_by_hand(make_tsgan, make_batch)
         assert torch.allclose(terms['loss_ir_fake'], fake, atol=1e-6)  # Eq. 4
         assert torch.allclose(terms['loss_rgb_real'], minus_log(d_r(rgb), True), atol=1e-6)
         assert torch.allclose(terms['loss_rgb_fake'], minus_log(d_r(fake_rgb.detach()), False), atol=1e-6)
+
+
+def two_stems():
+    """Config of a student with a stem for each modality."""
+    backbone = {name: STUDENT[name] for name in ('depth', 'stem_channels', 'base_channels', 'strides', 'out_indices')}
+    backbone.update(type='TwoStreamResNet', share_from=1, gray=False)
+    return dict(BASELINE['reid'], encoder=dict(type='Encoder', backbone=backbone))
+
+
+def seen_by_stems(reid):
+    """What each stem sees from now on, as images in [-1, 1], a list of batches each."""
+    encoder, seen = reid.encoder, {'rgb': [], 'ir': []}
+    for name, batches in seen.items():
+        stem = getattr(encoder.backbone, name).conv1
+        stem.register_forward_pre_hook(lambda m, args, b=batches: b.append(args[0] * encoder.std + encoder.mean))
+    return seen
+
+
+@pytest.mark.parametrize('stats', ['running', 'batch'])
+def test_a_student_with_two_stems_sees_fake_infrared_images_as_infrared_ones(stats, make_tsgan, make_batch):
+    model = make_tsgan(reid=two_stems(), adv_map_stats=stats)
+    step = model.make_step(**model.data_preprocessor(make_batch(rgb_views=2), True))
+    seen = seen_by_stems(model.reid)
+
+    def sees(rgb, ir):
+        for name, images in (('rgb', rgb), ('ir', ir)):
+            expected = torch.cat([step.rgb[:0], *images])  # (N, 3, H, W), N may be 0
+            torch.testing.assert_close(seen[name].pop(), expected, atol=1e-5, rtol=0)
+            assert not seen[name]
+
+    with model.only('generators'):
+        model.generators_loss(step)
+    fake_ir = step.translation.fake_ir.detach()
+    sees(*(([], [fake_ir]) if stats == 'running' else ([step.rgb], [step.ir, fake_ir])))
+    with model.only('reid'):
+        model.reid_loss(step)
+    sees([step.rgb, step.view], [step.ir, fake_ir])
+    step.map_ir = None  # as in an iteration without a ReID phase
+    with model.only('discriminators'):
+        model.discriminators_loss(step)
+    sees([], [step.ir, fake_ir])
 
 
 def test_backbone_losses_reach_neither_generator_nor_images(make_tsgan, make_batch):

@@ -1,7 +1,9 @@
 """Images -> clusters: DBSCAN on the Jaccard distance of k-reciprocal neighbours.
 
-Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification", ACCV 2022, whose distance and numbers
-ADCA (Yang et al., ACM MM 2022) and PGM (Wu and Ye, CVPR 2023) take over.
+Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification", ACCV 2022, whose numbers ADCA (Yang et
+al., ACM MM 2022) and PGM (Wu and Ye, CVPR 2023) take over. The distance is re-ranking's (Zhong et al., CVPR 2017):
+it weights a neighbour by exp(-d / the greatest d of the row), d squared, where the published codes have exp(-d) of unit
+vectors. So the same eps is nearly, but not quite, the same radius.
 """
 
 import numpy as np

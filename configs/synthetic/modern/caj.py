@@ -1,4 +1,4 @@
-# CAJ at the demo's size: as ../../modern/caj.py, but tested as all other rows here are, on the image alone.
+# CAJ at the demo's size: as ../../modern/caj.py.
 _base_ = './agw.py'
 start = [
     dict(type='mmpretrain.RandomCrop', crop_size={{_base_.crop_size}}, padding=4),
