@@ -116,6 +116,31 @@ def test_two_epochs_train_on_clusters_and_say_how_good_they_are(name, make, tmp_
     assert not any('memory' in n for n in changed)
 
 
+def filled(runner):
+    """What the memories are filled with before each epoch of a training."""
+    loss, found = runner.model.losses['loss_memory'], []
+    fill = loss.fill
+    loss.fill = lambda **memory: found.append(memory) or fill(**memory)
+    runner.train()
+    return found
+
+
+def test_pgm_compares_rgb_images_with_the_ir_memory_first_and_then_the_two_by_turns(make):
+    epochs = filled(make('pgm', **{'train_cfg.max_epochs': 4, 'train_dataloader.batch_sampler.num_batches': 1}))
+    partners = [sorted(memory.keys() - {'rgb', 'ir'}) for memory in epochs]
+    assert partners == [[], ['rgb_to_ir'], ['ir_to_rgb'], ['rgb_to_ir']]
+    assert len(epochs[1]['rgb_to_ir']) == len(epochs[1]['rgb']) and len(epochs[2]['ir_to_rgb']) == len(epochs[2]['ir'])
+
+
+def test_adca_draws_the_rgb_memory_alone_to_its_partners_once_clusters_are_matched(make, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pseudo_label_hook, 'aggregated', lambda rgb, ir, matching: seen.append((rgb, ir)) or -rgb)
+    first, second = filled(make('adca', **{'train_dataloader.batch_sampler.num_batches': 1}))
+    ((rgb, ir),) = seen  # not before
+    assert first.keys() == second.keys() == {'rgb', 'ir'}
+    assert np.array_equal(second['rgb'], -rgb) and np.array_equal(second['ir'], ir)
+
+
 def test_labels_of_the_data_set_are_in_no_weight(make, tmp_path):
     key = 'clusters/ir_ari'
     make('pgm', 'true').train()
