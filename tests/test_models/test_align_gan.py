@@ -291,6 +291,11 @@ def test_a_discriminator_for_maps_of_another_width_is_refused_with_the_right_num
         MODELS.build(cfg)
 
 
+def test_second_views_which_nothing_would_read_are_refused(model, make_batch, make_optim_wrapper):
+    with pytest.raises(ValueError, match='AlignGAN trains on one view of each image'):
+        model.train_step(make_batch(rgb_views=2), make_optim_wrapper(model))
+
+
 def test_unpaired_batches_are_refused(model, make_batch, make_optim_wrapper):
     batch = make_batch()
     batch['data_samples'][0].set_gt_label(5)

@@ -269,3 +269,15 @@ def test_its_test_step_has_all_six_features(make_batch):
     net = model().eval()
     features = net.named_features(torch.randn(4, 3, 64, 32), IS_RGB)
     assert set(features) == {'feature', *SIX} and {tuple(f.shape) for f in features.values()} == {(4, 128)}
+
+
+@pytest.mark.parametrize('stats', ['running', 'batch'])
+def test_a_tsgan_on_its_network_trains_its_three_phases(stats, make_tsgan, make_batch, make_optim_wrapper):
+    encoder = dict(type='Encoder', backbone=dict(type='DEENResNet', **SMALL))
+    head = dict(type='ReIDHead', num_classes=NUM_IDS, in_channels=128, bn_neck=True)
+    model = make_tsgan(reid=dict(type='DEENNet', encoder=encoder, head=head), adv_map_stats=stats)
+    seen = []
+    model.discriminators.register_forward_pre_hook(lambda _, args: seen.append(args[2].shape[0]))
+    log = model.train_step(make_batch(), make_optim_wrapper(model))
+    assert all(value.isfinite() for value in log.values())
+    assert seen == [4, 8, 8]  # maps of X'_I, and twice of X_I and X'_I, one each

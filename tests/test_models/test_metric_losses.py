@@ -359,3 +359,9 @@ def test_masked_mean_of_nothing_is_zero_whatever_stands_there():
     found = masked_mean(values, torch.tensor([[True, False], [False, False]]))
     found.sum().backward()
     assert found.tolist() == [1, 0] and values.grad.tolist() == [[1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize('cap', [0, -88])
+def test_a_cap_below_every_square_is_refused(cap):
+    with pytest.raises(ValueError, match=f'cap of SquaredWeightedTripletLoss is {cap}: expected more than 0'):
+        MODELS.build(dict(type='SquaredWeightedTripletLoss', cap=cap))

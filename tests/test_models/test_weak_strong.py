@@ -73,3 +73,10 @@ def test_a_batch_without_second_views_is_refused_in_one_sentence(case):
     with pytest.raises(ValueError, match=r'two views of each RGB image.*ModalityViews') as error:
         MODELS.build(dict(type='WeakStrongLoss'))(said(logits), labels, is_rgb)
     assert str(error.value).endswith('.') and str(error.value).count('. ') == 0
+
+
+def test_several_rows_of_an_image_are_refused():
+    labels, is_rgb = batch()
+    output = said(torch.randn(54, 5))._replace(mid_map=torch.zeros(18, 4, 2, 1))
+    with pytest.raises(ValueError, match='reads one row of each image, and this network made 54 of 18 images'):
+        MODELS.build(dict(type='WeakStrongLoss'))(output, labels.repeat(3), is_rgb.repeat(3))

@@ -121,7 +121,7 @@ class TSGAN(TeacherStudent):
             return getattr(self.reid(fake_ir, is_rgb[len(rgb) : 2 * len(rgb)]), self.map_field)
         with batch_statistics(self.reid):
             output = self.reid(torch.cat([rgb, ir, fake_ir]), is_rgb)
-        return getattr(output, self.map_field)[2 * len(rgb) :]
+        return getattr(output, self.map_field)[2 * len(rgb) : 3 * len(rgb)]  # DEEN makes more rows, behind these
 
     def reid_loss(self, step: PairStep) -> dict[str, Tensor]:
         """L_Backbone = L_ReID + L_TS: Eq. 8 and 16, on X_R, X_I and X'_I in one pass."""

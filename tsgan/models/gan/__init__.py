@@ -1,6 +1,6 @@
 from .discriminator import Discriminators, JointDiscriminator, PatchDiscriminator
 from .generator import CycleGenerators, ResnetGenerator
-from .pairs import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
+from .pairs import check_pairs, check_two_identities, fake_pairs, has_view, pair_step, same_index_pairs
 
 __all__ = [
     'CycleGenerators',
@@ -11,6 +11,7 @@ __all__ = [
     'check_pairs',
     'check_two_identities',
     'fake_pairs',
+    'has_view',
     'pair_step',
     'same_index_pairs',
 ]

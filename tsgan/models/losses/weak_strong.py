@@ -36,9 +36,15 @@ class WeakStrongLoss(nn.Module):
             Tensor: The weighted loss, a scalar.
 
         Raises:
-            ValueError: When the batch has no second view of its RGB images: their number is odd, or the identities of
-                the two halves differ. (A batch of one identity says nothing about it and passes.)
+            ValueError: When the network makes several rows of an image, as DEEN's, among which V and V' are no halves;
+                and when the batch has no second view of its RGB images: their number is odd, or the identities of the
+                two halves differ. (A batch of one identity says nothing about it and passes.)
         """
+        if output.mid_map is not None and len(output.mid_map) != len(labels):
+            raise ValueError(
+                f'WeakStrongLoss reads one row of each image, and this network made {len(labels)} of '
+                f'{len(output.mid_map)} images: expected another network, or model.losses without it.'
+            )
         views = None if is_rgb is None or output.logits is None else is_rgb.nonzero()[:, 0]  # (2 B,)
         if views is None or len(views) == 0 or len(views) % 2 or not torch.equal(*labels[views].chunk(2)):
             raise ValueError(

@@ -86,7 +86,7 @@ class SquaredWeightedTripletLoss(nn.Module):
         loss_weight (float): Defaults to 1.0.
 
     Raises:
-        ValueError: When ``scale`` is another.
+        ValueError: When ``scale`` is another, or ``cap`` leaves no square below it.
     """
 
     SCALES = (None, 'channels', 'unit')
@@ -105,6 +105,8 @@ class SquaredWeightedTripletLoss(nn.Module):
         super().__init__()
         if scale not in self.SCALES:
             raise ValueError(f'scale of SquaredWeightedTripletLoss is one of {self.SCALES}, not {scale!r}.')
+        if cap is not None and cap <= 0:
+            raise ValueError(f'cap of SquaredWeightedTripletLoss is {cap}: expected more than 0, or None for none.')
         self.alpha = alpha
         self.gamma = gamma
         self.cap = math.inf if cap is None else cap

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, pair_step, same_index_pairs
+from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, has_view, pair_step, same_index_pairs
 from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDBaseline, ReIDNet
 from tsgan.registry import MODELS
@@ -137,6 +137,11 @@ class AlignGAN(ReIDBaseline):
 
     def check_batch(self, data_samples: list[DataSample]) -> None:
         """A batch of the pair sampler, with two identities among the pairs that the discriminators train on."""
+        if has_view(data_samples):
+            raise ValueError(
+                'AlignGAN trains on one view of each image: expected a train_pipeline without ModalityViews, and the '
+                'collate_fn of the base config.'
+            )
         check_pairs('AlignGAN', data_samples)
         if {'discriminators', 'warmup_discriminators'} & set(self.phases):
             check_two_identities('AlignGAN', data_samples[: len(data_samples) // 2][: self.gan_pairs])
