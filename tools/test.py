@@ -4,7 +4,8 @@
 ``FEATURES_mirrored.npz``, of each image with left and right exchanged, and ``FEATURES_<branch>.npz`` of whatever
 branches the network has: with a BN neck, ``before_neck`` and ``after_neck``. Such branches are compared in place of
 the model's own feature with ``--cfg-options test_evaluator.features=[before_neck,after_neck]``, whose cosines are
-summed, and means over image and mirror image with ``test_evaluator.mirror=True``; the JSON says so.
+summed, and means over image and mirror image with ``test_evaluator.mirror=True``, which leave nothing to write of the
+mirror images alone; the JSON says so.
 """
 
 import argparse
