@@ -34,6 +34,7 @@ COMMANDS = {
     'regdb-splits': 'tools/regdb_splits.py',
     'seeds-table': 'tools/analysis_tools/seeds_table.py',
     'trivial-rankers': 'tools/analysis_tools/trivial_rankers.py',
+    'same-view': 'tools/analysis_tools/same_view.py',
     'flops': 'tools/analysis_tools/get_flops.py',
     'test-cost': 'tools/analysis_tools/test_cost.py',
     'config': 'tools/misc/print_config.py',
