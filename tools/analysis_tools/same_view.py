@@ -1,4 +1,4 @@
-"""Whether a ranker finds people or views: ``python tools/analysis_tools/same_view.py data/synthetic [FEATURES.npz ...]``
+"""Whether a ranker finds people or views: ``python tools/analysis_tools/same_view.py DATA [FEATURES.npz ...]``
 
 Of a rendered data set the direction from which each picture was taken is known. So all-search of SYSU-MM01 is measured
 thrice: as it is, without the gallery images (of anybody) that show the query's own view, and with these alone. HOG is
