@@ -61,10 +61,10 @@ class ReIDBaseline(AlternatingModel):
         if mode == 'tensor':
             return self.features(inputs, is_rgb)
         if mode == 'predict':
-            named = self.named_features(inputs, is_rgb)
+            found = self.named_features(inputs, is_rgb)
             flipped = self.named_features(mirrored(inputs), is_rgb) if self.mirror_features else {}
             for row, sample in enumerate(data_samples):
-                others = {name: features[row] for name, features in named.items()}
+                others = {name: features[row] for name, features in found.items()}
                 sample.set_field(others.pop('feature'), 'feature', dtype=Tensor)
                 sample.set_field(others, 'other_features', dtype=dict)
                 if flipped:
