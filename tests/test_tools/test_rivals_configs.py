@@ -26,6 +26,12 @@ AT_UNIT_LENGTH = ('cmgan', 'align_gan')  # the others of Table I are compared as
 SMALL = dict(num_classes=6, num_blocks=1, map_channels=128, gan_pairs=4, reid_size=(64, 32), checkpoint=None)
 
 
+def is_slow(name):
+    """Whether others stand for it in a quick run; tests/test_configs.py trains a step of each."""
+    at_papers_size, row = name.startswith('modern/'), name.split('/')[-1]
+    return at_papers_size or row.endswith('_rle') or row in ('backbone_erasing', 'tsgan_erasing', 'pgm')
+
+
 def shrink(node):
     """Make all networks below a part of a config small, and let them begin with nothing, in place."""
     if isinstance(node, dict):
@@ -49,10 +55,7 @@ def run_in(folder, cfg, name):
     return build_runner(cfg)
 
 
-# of those at the paper's size, tests/test_configs.py trains a step, too
-@pytest.mark.parametrize(
-    'name', [pytest.param(name, marks=[pytest.mark.slow] if name.startswith('modern/') else []) for name in NAMES]
-)
+@pytest.mark.parametrize('name', [pytest.param(n, marks=[pytest.mark.slow] if is_slow(n) else []) for n in NAMES])
 def test_a_config_trains_two_steps_and_its_checkpoint_is_tested(name, workshop, monkeypatch, tmp_path):
     monkeypatch.chdir(workshop)
     cfg = load_config(str(CONFIGS / f'{name}.py'), cfg_options={'data_root': 'data/synthetic'})  # in SYSU-MM01's layout

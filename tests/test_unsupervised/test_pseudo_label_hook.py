@@ -150,6 +150,7 @@ def test_labels_of_the_data_set_are_in_no_weight(make, tmp_path):
     assert agreement[0] > agreement[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['adca', 'pgm'])
 def test_a_training_resumed_after_an_epoch_ends_as_if_it_had_never_stopped(name, make, tmp_path):
     make(name, 'whole').train()
@@ -158,6 +159,7 @@ def test_a_training_resumed_after_an_epoch_ends_as_if_it_had_never_stopped(name,
     assert_same(weights(tmp_path, 'whole'), weights(tmp_path, 'resumed'))
 
 
+@pytest.mark.slow
 def test_images_without_names_are_trained_on(make, rendered, tmp_path):
     for modality, cameras in (('rgb', 'cam1'), ('ir', 'cam3')):
         (tmp_path / 'unlabelled' / modality).mkdir(parents=True)
@@ -184,6 +186,7 @@ def test_features_are_those_of_a_test_and_leave_randomness_and_modes_alone(make)
         np.testing.assert_allclose(feats[row], (sample.feature / sample.feature.norm()).detach(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_cluster_or_none_is_refused_and_fewer_than_a_batch_needs_are_told(make, tmp_path):
     with pytest.raises(RuntimeError, match=r'epoch 1: [01] clusters of \d+ rgb images with eps=0.001.*set eps'):
         make('adca', hook=dict(eps=0.001, min_samples=70)).train()
@@ -192,6 +195,7 @@ def test_one_cluster_or_none_is_refused_and_fewer_than_a_batch_needs_are_told(ma
     assert 'clusters of 48 ir images are fewer than the 32 of a batch' in log.read_text()
 
 
+@pytest.mark.slow
 def test_what_the_hook_cannot_work_with_is_refused(make, monkeypatch):
     with pytest.raises(ValueError, match=r"one of \('adca', 'pgm'\), not 'otla'"):
         HOOKS.build(dict(type='PseudoLabelHook', pipeline=[], method='otla', matching_from=0))
