@@ -1,15 +1,3 @@
-# tsgan_small.py without its GAN.
-_base_ = './tsgan_small.py'
+_base_ = ['./teacher_resnet50.py', './small_parts.py']
 
-model = dict(
-    _delete_=True,
-    _scope_='tsgan',
-    type='TeacherStudent',
-    data_preprocessor={{_base_.model.data_preprocessor}},
-    reid={{_base_.model.reid}},
-    teacher={{_base_.model.teacher}},
-    losses={{_base_.model.losses}},
-    loss_ts_cd={{_base_.model.loss_ts_cd}},
-    loss_ts_real_ir={{_base_.model.loss_ts_real_ir}},
-    loss_ts_fake_ir={{_base_.model.loss_ts_fake_ir}},
-)
+model = dict(reid={{_base_.student}}, teacher={{_base_.teacher}})

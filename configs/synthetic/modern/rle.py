@@ -1,6 +1,11 @@
 # RLE at the demo's size: as ../../modern/rle.py. **The renderer's own physics**: it makes infrared images by one factor
 # a material, the model that the enhancements are derived from. What they bring here says little of real images.
-_base_ = './agw.py'
+_base_ = [
+    '../../_base_/datasets/synthetic.py',
+    '../../_base_/models/rle_small.py',
+    '../../_base_/schedules/reid_synthetic.py',
+    '../../_base_/default_runtime.py',
+]
 train_pipeline = [
     dict(type='LoadReIDImage'),
     dict(type='Resize', scale={{_base_.img_scale}}),
@@ -13,22 +18,5 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-model = dict(
-    reid=dict(
-        encoder=dict(backbone=dict(non_local=None)),
-        pooling=None,
-        parts=dict(
-            type='StripeHeads',
-            num_stripes=3,
-            in_channels=256,
-            num_classes=300,
-            bn_neck=True,
-            init_cfg=dict(type='Normal', layer='BatchNorm1d', mean=1, std=0.01),
-        ),
-    ),
-    losses=dict(
-        loss_id=dict(of='both'),
-        loss_tri=dict(of='both', loss=dict(_delete_=True, type='BatchHardTripletLoss', margin=0.3)),
-    ),
-)
+model = dict(reid=dict(parts=dict(in_channels=256, num_classes=300)))
 test_evaluator = dict(mirror=True)  # as its authors test

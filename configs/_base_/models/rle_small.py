@@ -1,0 +1,3 @@
+_base_ = ['./rle_resnet50.py', './small_parts.py']
+
+model = dict(reid={{_base_.student}})
