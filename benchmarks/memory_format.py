@@ -4,6 +4,7 @@ Forward and backward of each child on a few RGB-IR pairs, contiguous and channel
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -26,9 +27,11 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=3, help='of which the median counts; default: 3')
     args = parser.parse_args()
     init_default_scope('tsgan')
-    model = MODELS.build(Config.fromfile(CONFIG).model)
-    rgb, ir = torch.rand(2, args.pairs, 3, 256, 128) * 2 - 1
-    maps = torch.rand(args.pairs, 2048, 16, 8)
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    torch.backends.cudnn.benchmark = True  # as trainings have it
+    model = MODELS.build(Config.fromfile(CONFIG).model).to(device)
+    rgb, ir = torch.rand(2, args.pairs, 3, 256, 128, device=device) * 2 - 1
+    maps = torch.rand(args.pairs, 2048, 16, 8, device=device)
     losses = {
         'generators': lambda: sum(images.mean() for images in model.generators(rgb, ir)),
         'reid': lambda: model.reid(torch.cat([rgb, ir, ir])).logits.mean(),
@@ -39,10 +42,16 @@ def main() -> None:
         taken = []
         for memory_format in FORMATS:
             getattr(model, child).to(memory_format=memory_format)
-            loss().backward()  # to warm up
-            taken.append(median(seconds(lambda loss=loss: loss().backward(), args.repeats)[0]))
-        print(f'| {child} | {taken[0]:.2f} | {taken[1]:.2f} | {taken[1] / taken[0]:.2f} |', flush=True)
-    print(f'\n{args.pairs} pairs of 256x128, median of {args.repeats}; {machine()}')
+
+            def step(loss: Callable[[], torch.Tensor] = loss) -> None:
+                loss().backward()
+                if device == 'cuda':
+                    torch.cuda.synchronize()
+
+            step()  # to warm up
+            taken.append(median(seconds(step, args.repeats)[0]))
+        print(f'| {child} | {taken[0]:.4f} | {taken[1]:.4f} | {taken[1] / taken[0]:.2f} |', flush=True)
+    print(f'\n{args.pairs} pairs of 256x128, median of {args.repeats}; {device}; {machine()}')
 
 
 if __name__ == '__main__':

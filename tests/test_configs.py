@@ -9,6 +9,7 @@ import yaml
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 
+from tsgan.experiments import use_amp
 from tsgan.registry import HOOKS, MODELS
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -30,32 +31,54 @@ def from_scratch(node):
             from_scratch(value)
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batch):
+def training(name, make_batch, amp=False):
+    """A config's model on this machine's device, what moves it, and a batch: warm-ups are over."""
     cfg = load(name)
     from_scratch(cfg.model)
-    model = MODELS.build(cfg.model)
+    if amp:
+        use_amp(cfg)
+    model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu')
     model.init_weights()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    runner = SimpleNamespace(
-        model=model, epoch=cfg.train_cfg.max_epochs - 1, iter=0, _resume=False
-    )  # warm-ups are over
+    runner = SimpleNamespace(model=model, epoch=cfg.train_cfg.max_epochs - 1, iter=0, _resume=False)
     for hook in map(HOOKS.build, cfg.get('custom_hooks', [])):
         hook.before_train(runner)
         hook.before_train_iter(runner, batch_idx=0)
     if 'loss_memory' in getattr(model, 'losses', {}):  # which a hook fills before an epoch
         model.losses.loss_memory.fill(*torch.eye(model.reid.map_channels[-1])[:4].chunk(2))
-    before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
-    model.train()
     *_, last = cfg.train_dataloader.dataset.pipeline
     stripes = (cfg.model.reid.get('parts') or {}).get('num_stripes', 1)
     batch = make_batch(num_ids=2, num_pairs=2, rgb_views=len(last.get('rgb', [()])), height=max(64, 16 * stripes))
+    return cfg, model.train(), wrapper, batch
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_builds_its_model_and_trains_a_step_in_its_phases(name, make_batch):
+    cfg, model, wrapper, batch = training(name, make_batch)
+    before = {phase: [p.detach().clone() for p in getattr(model, phase).parameters()] for phase in model.phases}
     log = model.train_step(batch, wrapper)
     assert all(torch.isfinite(value).all() for value in log.values()), log
     for phase in model.phases:
         after = getattr(model, phase).parameters()
         assert any(not torch.equal(a, b) for a, b in zip(after, before[phase], strict=True)), phase
     assert {term for term in TS if f'reid/{term}' in log} == {term for term in TS if cfg.model.get(term)}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='mixed precision needs a GPU')
+@pytest.mark.parametrize('name', [name for name in NAMES if name.startswith('synthetic/')])
+def test_mixed_precision_gives_the_losses_of_float32_and_keeps_them_finite(name, make_batch):
+    logs = []
+    for amp in (False, True):
+        torch.manual_seed(0)
+        _, model, wrapper, batch = training(name, make_batch, amp)
+        logs.append(model.train_step(batch, wrapper))
+    floats = [{term: value.float() for term, value in log.items()} for log in logs]
+    torch.testing.assert_close(floats[1], floats[0], rtol=0.05, atol=0.02)
+    for _ in range(3):  # the first steps may be skipped, while the loss scale is found
+        log = model.train_step(batch, wrapper)
+    assert all(value.isfinite() for value in log.values()), log
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
 def flat(node, prefix=''):
