@@ -52,7 +52,6 @@ from tsgan.whole_files import write_whole
 
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
     """What would run, and how long and large it would be."""
-    MMLogger.get_current_instance().setLevel('ERROR')  # building models and optimizers says much
     states = {(row, seed): rows.state(row, seed, row in tested) for row, seed in tasks}
     to_train = list(dict.fromkeys(row for (row, _), state in states.items() if state == 'to train'))
     known = {}
@@ -171,6 +170,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    MMLogger.get_current_instance().setLevel('ERROR')  # building models and optimizers says much
     out = args.work_dir or Path('work_dirs/reproduce') / args.data
     rows = Rows(args.data, out, args.cfg_options)
     if min(args.seeds, args.jobs, *args.epochs) < 1:
