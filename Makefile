@@ -9,7 +9,7 @@ PIP := $(RUN) -m pip install -c requirements/constraints.txt
 PYTEST := $(RUN) -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --fail-skipped
 INSTALLED := $(VENV)/.tsgan-installed
 
-.PHONY: venv test test-all demo lint clean
+.PHONY: venv test test-all docs demo lint clean
 
 venv: $(INSTALLED)
 
@@ -32,6 +32,12 @@ test-all: test
 	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
 	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
+
+# docs/_build/index.html. A warning, of a link that leads nowhere, say, is an error.
+docs: venv
+	@$(PIP) -q -r requirements/docs.txt
+	$(RUN) -m sphinx -W --keep-going -q docs docs/_build
+	@echo docs/_build/index.html
 
 # The page, which it names at its end, needs Gradio, and its probabilities scikit-learn.
 demo: venv

@@ -32,7 +32,9 @@ class Calibration:
         model (str): The model's name.
         fingerprint (str): What tells its weights and preprocessing from others; '': not known.
         data (str): What it was calibrated on.
-        num_ids, num_images, num_cameras (int): How much of that.
+        num_ids (int): People of that.
+        num_images (int): Pictures of that.
+        num_cameras (int): Cameras of that.
         method (str): 'isotonic' or 'platt'.
         seed (int): Of what was drawn.
         groups (list[Group]): Pairs of modalities, each before its pairs of cameras.
