@@ -107,9 +107,9 @@ class EpochSeedHook(Hook):
     """Makes all randomness of a training a function of the seed and of the place in the training.
 
     Augmentation follows from (seed, epoch) and an image's place in its batch
-    (:meth:`~tsgan.datasets.ReIDDataset.__getitems__`), so that it is the same at any number of data workers. What a step
-    draws follows from (seed, iteration, rank), whatever was drawn before it. So a resumed training goes on as if it had
-    never stopped, with no random state in the checkpoint.
+    (:meth:`~tsgan.datasets.ReIDDataset.__getitems__`), so that it is the same at any number of data workers. What a
+    step draws follows from (seed, iteration, rank), whatever was drawn before it. So a resumed training goes on as if
+    it had never stopped, with no random state in the checkpoint.
 
     Raises:
         ValueError: Before training, where data workers would live on with the seed of the first epoch.
