@@ -4,7 +4,6 @@ import os
 import random
 import resource
 import signal
-import time
 from multiprocessing import get_context
 from types import SimpleNamespace
 
@@ -13,8 +12,7 @@ from mmengine.hooks import Hook
 from small_training import LENGTH, assert_same_training, checkpoint, config, draw_images, forked, train
 
 from tsgan import stopping
-from tsgan.checkpoints import checkpoints_of, noted_checkpoint
-from tsgan.experiments import continue_from
+from tsgan.checkpoints import noted_checkpoint
 from tsgan.registry import HOOKS
 from tsgan.stopping import SAVED, noting_stops
 
@@ -88,6 +86,7 @@ def test_a_training_that_is_told_to_stop_goes_on_at_the_iteration(
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.slow
 def test_one_whose_epochs_are_one_piece_repeats_the_epoch(whole, images, tmp_path):
     stopped = stop_and_resume(images, tmp_path, told(LENGTH, whole_epochs=True))
     assert (stopped.code, stopped.files) == (128 + signal.SIGTERM, ['epoch_1.pth'])
@@ -155,48 +154,49 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_and_is_named(image
     assert checkpoint(tmp_path, 'epoch_1.pth')['meta']['epoch'] == 1
 
 
-EPOCHS, KILLS = 6, 20
+EPOCHS, KILLS = 16, 20
+PLACES = dict(before_train_iter=0.1, before_save_checkpoint=0.05, before_val_iter=0.1)  # about how many seconds each is
 
 
 @HOOKS.register_module()
 class DeadlineHook(Hook):
-    """Has the system end the process, as kill -9 does, once it has computed for some seconds from now on."""
+    """Has the system end the process, as kill -9 does, once it has computed for so many seconds from a place on."""
 
     priority = 'HIGHEST'
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, place, times, seconds):
+        self.left, self.seconds = times, seconds
+        setattr(self, place, self.count)
 
-    def before_train(self, runner):
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+    def count(self, *_, **__):
+        self.left -= 1
+        if self.left == 0:
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, self.seconds)
 
 
-def killed_after(seconds, images, work_dir):
-    """Goes on with a training until it is killed; whether it was."""
-    cfg = config(images, work_dir, max_epochs=EPOCHS, options={'default_hooks.checkpoint.max_keep_ckpts': 1})
-    cfg.custom_hooks.append(dict(type='DeadlineHook', seconds=seconds))
-    process = get_context('fork').Process(target=train, args=(cfg,))
-    process.start()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGPROF)
-    return process.exitcode != 0
+def long_training(images, work_dir):
+    options = {'default_hooks.checkpoint.max_keep_ckpts': 1, 'train_cfg.val_interval': 1}
+    return config(images, work_dir, max_epochs=EPOCHS, options=options)
 
 
 @pytest.mark.slow
 def test_a_training_killed_twenty_times_ends_as_one_that_nobody_killed(images, tmp_path):
-    start = time.process_time()
-    train(config(images, tmp_path / 'whole', max_epochs=EPOCHS))
-    epoch = (time.process_time() - start) / EPOCHS
-    rng, killed, places, run = random.Random(0), 0, set(), tmp_path / 'run'
-    while killed < KILLS:
-        if checkpoints_of(run) and continue_from(config(images, run, max_epochs=EPOCHS)):  # reached its end
-            break
-        killed += killed_after(rng.uniform(0.01, 1.2 * epoch), images, run)
-        places.add(tuple(file.name for file in checkpoints_of(run)))
-    print(killed, 'kills', places)
-    if not continue_from(config(images, run, max_epochs=EPOCHS)):
-        train(config(images, run, max_epochs=EPOCHS))
-    assert killed == KILLS and len(places) > 2
-    assert_same_training(checkpoint(run, f'epoch_{EPOCHS}.pth'), checkpoint(tmp_path / 'whole', f'epoch_{EPOCHS}.pth'))
-    assert not list(run.glob('*.unfinished'))
+    train(long_training(images, tmp_path / 'whole'))
+    rng, run = random.Random(0), tmp_path / 'run'
+    for _ in range(KILLS):
+        place, longest = rng.choice(list(PLACES.items()))
+        times = rng.randint(1, LENGTH) if place == 'before_train_iter' else 1
+        cfg = long_training(images, run)
+        cfg.custom_hooks.append(
+            dict(type='DeadlineHook', place=place, times=times, seconds=rng.uniform(0.001, longest))
+        )
+        process = get_context('fork').Process(target=train, args=(cfg,))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGPROF
+    assert 0 < checkpoint(run, noted_checkpoint(run).name)['meta']['epoch'] < EPOCHS
+    train(long_training(images, run))
+    last = f'epoch_{EPOCHS}.pth'
+    assert_same_training(checkpoint(run, last), checkpoint(tmp_path / 'whole', last))
+    assert [file.name for file in run.glob('*.pth*')] == [last]

@@ -35,10 +35,9 @@ class WholeCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         old = []
         if self.max_keep_ckpts > 0:
-            kept = list(dict.fromkeys([*self.keep_ckpt_ids, step]))
-            old, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
-            self.keep_ckpt_ids = deque(kept)
-            runner.message_hub.update_info('keep_ckpt_ids', kept)
+            there = list(dict.fromkeys([*self.keep_ckpt_ids, step]))
+            runner.message_hub.update_info('keep_ckpt_ids', there)  # a resumed training removes what is too many
+            old, self.keep_ckpt_ids = there[: -self.max_keep_ckpts], deque(there[-self.max_keep_ckpts :])
         self.save(runner, self.filename_tmpl.format(step), meta)
         self.remove([self.filename_tmpl.format(one) for one in old])
 
