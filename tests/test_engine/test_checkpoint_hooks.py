@@ -293,9 +293,11 @@ class Interrupting:
         self.function, self.at, self.spared, self.before = function, None, 0, lambda *_: None
 
     def __call__(self, file, *args, **kwargs):
-        if Path(file).name == self.at and (self.spared := self.spared - 1) < 0:
-            self.before(file, *args)
-            raise KeyboardInterrupt
+        if Path(file).name == self.at:
+            self.spared -= 1
+            if self.spared < 0:
+                self.before(file, *args)
+                raise KeyboardInterrupt
         return self.function(file, *args, **kwargs)
 
     def __get__(self, file, _):
