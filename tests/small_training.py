@@ -4,6 +4,7 @@ import copy
 import logging
 import multiprocessing
 import os
+import random
 import signal
 import sys
 from itertools import count
@@ -11,15 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.runner import runner as mmengine_runner
 from PIL import Image
 from small_models import HEIGHT, NUM_IDS, TEACHER, TSGAN, WIDTH
 
 from tsgan.command_line import run
 from tsgan.experiments import build_runner, continue_from
-from tsgan.registry import METRICS
+from tsgan.registry import HOOKS, METRICS, TRANSFORMS
+from tsgan.structures import unwrapped
 
 REPO = Path(__file__).parents[1]
 RUNS = count()
@@ -33,6 +37,26 @@ class MeanFeature(BaseMetric):
 
     def compute_metrics(self, results):
         return {'mean': sum(results) / len(results)}
+
+
+@TRANSFORMS.register_module()
+class Darken(BaseTransform):
+    """Draws from each of the three generators."""
+
+    def transform(self, results):
+        kept = (random.random() + np.random.rand() + torch.rand(()).item()) / 3  # noqa: NPY002
+        return dict(results, img=(kept * results['img']).astype(np.uint8))
+
+
+@HOOKS.register_module()
+class ShakeHook(Hook):
+    """Draws in a step, too, as dropout does."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        drawn = random.random() + np.random.rand()  # noqa: NPY002
+        with torch.no_grad():
+            for parameter in unwrapped(runner.model).reid.parameters():
+                parameter += 1e-4 * drawn * torch.randn(parameter.shape)
 
 
 def draw_images(root):
@@ -57,8 +81,7 @@ def config(images, work_dir, max_epochs=2, num_workers=0, options=()):
     augment = [
         dict(type='mmpretrain.RandomCrop', crop_size=(HEIGHT, WIDTH), padding=4),  # of NumPy's generator
         dict(type='RandomFlip', prob=0.5),
-        dict(type='mmpretrain.ColorJitter', brightness=0.3),
-        dict(type='mmpretrain.torchvision/RandomErasing', p=0.5),  # of torch's
+        dict(type='Darken'),
     ]
     data = dict(type='ImageFolderReID', data_root=str(images), train_ratio=0.9)
     loader = dict(batch_size=8, num_workers=num_workers, persistent_workers=False)
@@ -69,10 +92,13 @@ def config(images, work_dir, max_epochs=2, num_workers=0, options=()):
         base,
         model=dict(TSGAN, teacher=dict(TSGAN['teacher'], encoder=dict(type='Encoder', backbone=TEACHER))),
         default_hooks=hooks,
-        custom_hooks=[dict(type='AlternatingPhasesHook', phases=['generators', 'reid', 'discriminators'])],
+        custom_hooks=[
+            dict(type='AlternatingPhasesHook', phases=['generators', 'reid', 'discriminators']),
+            dict(type='ShakeHook'),
+        ],
         train_dataloader=dict(
             loader,
-            dataset=dict(data, pipeline=[load[0], *augment[:3], load[1]]),
+            dataset=dict(data, pipeline=[load[0], *augment, load[1]]),
             sampler=dict(type='DefaultSampler', shuffle=True),
             batch_sampler=dict(type='IdentityPairBatchSampler', num_pairs=2, num_batches=LENGTH),
         ),
@@ -100,12 +126,11 @@ def config(images, work_dir, max_epochs=2, num_workers=0, options=()):
     return cfg
 
 
-def train(cfg, resume=True):
-    """Go on with a training, or begin it, as tools/train.py does; its runner."""
+def train(cfg, launcher='none'):
+    """Go on with a training, or begin it, as `tools/train.py --resume` does; its runner."""
     mmengine_runner.collect_env = dict  # takes a second, for the log
-    if resume:
-        assert continue_from(cfg) is None
-    runner = build_runner(cfg)
+    assert continue_from(cfg) is None
+    runner = build_runner(cfg, launcher)
     runner.train()
     return runner
 

@@ -1,13 +1,17 @@
 """Small trainings that are told to stop, killed, and resumed, against one that nothing interrupts."""
 
+import copy
 import os
 import random
 import resource
 import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 from small_training import LENGTH, assert_same_training, checkpoint, config, draw_images, forked, train
 
@@ -128,6 +132,36 @@ def test_data_workers_that_would_keep_the_first_epochs_seed_are_refused(images, 
     options = {'train_dataloader.persistent_workers': True}
     with pytest.raises(ValueError, match='persistent_workers would keep the random numbers of the first epoch: set it'):
         train(config(images, tmp_path, num_workers=1, options=options))
+
+
+def rank_of_two(rank, port, cfg):
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+    if rank == 0:
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook.type != 'SignalHook']
+    train(cfg, launcher='pytorch')
+
+
+def train_in_two_ranks(cfg):
+    """The exit code of each."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda rank: forked(rank_of_two, rank, port, copy.deepcopy(cfg)), range(2)))
+    return [code for code, _ in ends], ends[0][1]
+
+
+@pytest.mark.slow
+def test_two_ranks_of_which_one_is_told_to_stop_stop_together_and_go_on_there(images, tmp_path):
+    assert train_in_two_ranks(config(images, tmp_path / 'whole'))[0] == [0, 0]
+    cfg = config(images, tmp_path / 'run')
+    cfg.custom_hooks.append(told(LENGTH))
+    assert train_in_two_ranks(cfg)[0] == [SAVED, SAVED]
+    within = checkpoint(tmp_path / 'run', 'epoch_1_iter_1.pth')
+    first, second = within['buffers_of_ranks']
+    assert any(not torch.equal(tensor, second[name]) for name, tensor in first.items())  # running statistics
+    assert train_in_two_ranks(config(images, tmp_path / 'run'))[0] == [0, 0]
+    assert_same_training(checkpoint(tmp_path / 'run', 'epoch_2.pth'), checkpoint(tmp_path / 'whole', 'epoch_2.pth'))
 
 
 @HOOKS.register_module()
