@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,11 +12,14 @@ from tsgan.experiments import Campaign, campaign
 def test_with_a_number_of_threads_given_a_training_starts_alike_at_any_number_of_jobs(jobs, tmp_path, monkeypatch):
     started = []
 
-    def start(command, env, **_):
-        started.append((command, env))
-        return SimpleNamespace(wait=lambda: 0)
+    class Started:
+        def __init__(self, command, env, **_):
+            started.append((command, env))
 
-    monkeypatch.setattr(subprocess, 'Popen', start)
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(subprocess, 'Popen', Started)
     monkeypatch.setattr(campaign, 'num_cores', lambda: 8)
     monkeypatch.setenv('OMP_NUM_THREADS', '3')
     run = Campaign(rows=None, tested=set(), jobs=jobs)
