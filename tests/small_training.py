@@ -137,6 +137,11 @@ def train(cfg, launcher='none'):
 
 def forked(body, *args):
     """What becomes of a function in a fork of this process, as a command line: its exit code and its stderr."""
+    return fork(body, *args)()
+
+
+def fork(body, *args):
+    """The same, begun; what this gives waits for the end."""
     reader, writer = os.pipe()
 
     def child():
@@ -151,10 +156,14 @@ def forked(body, *args):
     process = multiprocessing.get_context('fork').Process(target=child)
     process.start()
     os.close(writer)
-    with open(reader) as pipe:
-        said = pipe.read()
-    process.join()
-    return process.exitcode, said
+
+    def wait():
+        with open(reader) as pipe:
+            said = pipe.read()
+        process.join()
+        return process.exitcode, said
+
+    return wait
 
 
 def checkpoint(work_dir, name):
