@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from tsgan.whole_files import whole_file, write_whole
@@ -19,3 +21,14 @@ def test_what_goes_wrong_leaves_the_old_file_as_it_was(tmp_path):
         unfinished.write_text('half of the n')
         raise KeyboardInterrupt
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [('a', 'old')]
+
+
+def test_a_file_that_does_not_fit_is_named(tmp_path):
+    write_whole(tmp_path / 'a', 'old')
+    with pytest.raises(OSError) as error, whole_file(tmp_path / 'a'):
+        raise OSError(errno.ENOSPC, 'No space left on device')  # as a write does, which names none
+    assert str(error.value) == f"[Errno 28] No space left on device: '{tmp_path}/a'"
+    assert (tmp_path / 'a').read_text() == 'old'
+    (tmp_path / 'folder').write_text('')
+    with pytest.raises(OSError, match='folder'):
+        write_whole(tmp_path / 'folder/b', 'new')

@@ -40,10 +40,11 @@ def parse_args() -> argparse.Namespace:
 def how_to_go_on() -> str:
     args = parse_args()
     work_dir = load_config(args.config, args.work_dir, args.cfg_options).work_dir
-    last = re.search(r'\d+', Path(noted_checkpoint(Path(work_dir)) or '').stem)
-    return (
-        f'stopped after epoch {last[0]}; go on with --resume' if last else 'stopped before the end of the first epoch'
-    )
+    last = re.match(r'epoch_(\d+)(?:_iter_(\d+))?$', Path(noted_checkpoint(Path(work_dir)) or '').stem)
+    if not last:
+        return 'stopped before the end of the first epoch'
+    within = f' and {last[2]} iterations' if last[2] else ''
+    return f'stopped after epoch {last[1]}{within}; go on with --resume'
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The one place where a weights file is found, opened and described. Opening one never runs what is in it.
 
-MMEngine opens its files here too: :func:`open_checkpoint` is registered with its ``CheckpointLoader`` below.
+MMEngine opens its files here too: :func:`open_checkpoint` is registered with its ``CheckpointLoader`` below. What it
+writes, checkpoints among them, it writes by :class:`WholeFilesBackend`.
 """
 
 import ast
@@ -17,6 +18,7 @@ from urllib.parse import urlparse
 import numpy as np
 import torch
 from mmengine.dist import barrier, get_rank
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader, get_torchvision_models
 from safetensors import SafetensorError, safe_open
@@ -80,6 +82,13 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
     noted = Path(note.read_text().strip() or '(nothing)')  # an empty note: the disk was full
     beside = work_dir / noted.name
     return beside if beside.is_file() else noted
+
+
+def checkpoints_of(work_dir: Path) -> list[Path]:
+    """The files of a training's checkpoints, ``epoch_<N>.pth`` and ``epoch_<N>_iter_<K>.pth``, in the order of both."""
+    names = {file: re.fullmatch(r'epoch_(\d+)(?:_iter_(\d+))?', file.stem) for file in work_dir.glob('epoch_*.pth')}
+    places = {file: (int(name[1]), int(name[2] or 0)) for file, name in names.items() if name}
+    return sorted(places, key=places.get)
 
 
 def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu') -> dict:
@@ -409,3 +418,11 @@ def load_from_elsewhere(filename: str, map_location: str | Callable | None = Non
     raise FileNotFoundError(
         f'{filename} cannot be opened: expected a file, http://..., https://... or torchvision://...'
     )
+
+
+@register_backend('local', force=True, prefixes='')
+class WholeFilesBackend(LocalBackend):
+    """MMEngine's backend for files of this machine, which writes them at one stroke."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        write_whole(filepath, obj)

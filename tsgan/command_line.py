@@ -12,13 +12,9 @@ from pathlib import Path
 
 import tsgan
 from tsgan.machine import is_first_rank
+from tsgan.stopping import SAVED, STOPS, SavedAndStopped, Stopped
 
 MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
-STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal to stop has come; ``args[0]`` is its number."""
 
 
 def add_model_arguments(parser: ArgumentParser) -> None:
@@ -73,7 +69,8 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     What this package refuses is one sentence on stderr, and exit code 2, as of a wrong argument; so is a file that
     cannot be read or written, and a package that is not there. Any other error is none of the input, and keeps its
     traceback; all keep it with ``TSGAN_TRACEBACK=1`` in the environment. SIGINT, SIGTERM and SIGHUP end in
-    ``when_stopped()``, with 128 and their number as exit code. Of several ranks, the first one says it.
+    ``when_stopped()``, with 128 and their number as exit code, or, of a training that has kept all it has done, with
+    :data:`~tsgan.stopping.SAVED`. Of several ranks, the first one says it.
     """
     parent, came, hook = os.getpid(), [], sys.unraisablehook
 
@@ -100,10 +97,10 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         sys.stdout.flush()
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if came:  # an error, too, is then of another rank's end
+        if came or isinstance(error, Stopped):  # after a signal, an error is of another rank's end
             if is_first_rank():
                 print(when_stopped(), file=sys.stderr, flush=True)
-            sys.exit(128 + came[0])
+            sys.exit(SAVED if isinstance(error, SavedAndStopped) else 128 + (came or error.args)[0])
         if isinstance(error, BrokenPipeError) and nobody_reads():
             sys.exit(141)  # as the signal would
         sentence = refusal(error)

@@ -44,6 +44,7 @@ HOOKS = Registry(
     scope='tsgan',
     locations=['tsgan.engine', 'tsgan.visualization.hooks', 'tsgan.unsupervised.pseudo_label_hook'],
 )
+LOOPS = Registry('loop', parent=root.LOOPS, scope='tsgan', locations=['tsgan.engine'])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=root.OPTIM_WRAPPER_CONSTRUCTORS,
@@ -56,7 +57,6 @@ for _parent in (
     root.EVALUATOR,
     root.INFERENCERS,
     root.LOG_PROCESSORS,
-    root.LOOPS,
     root.MODEL_WRAPPERS,
     root.OPTIMIZERS,
     root.OPTIM_WRAPPERS,

@@ -11,6 +11,9 @@ def whole_file(file: str | Path) -> Iterator[Path]:
     """A path to write to; what lies there at the end takes the place of ``file``, unless something goes wrong.
 
     Folders that are not there yet come with it.
+
+    Raises:
+        OSError: Naming the file, where it cannot be written; what had its name before stays.
     """
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,6 +23,10 @@ def whole_file(file: str | Path) -> Iterator[Path]:
         with unfinished.open('rb+') as written:
             os.fsync(written.fileno())
         os.replace(unfinished, path)
+    except OSError as error:
+        if error.filename in (None, str(unfinished)):  # `no space left` comes without one
+            error.filename = str(path)
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -4,7 +4,9 @@ default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    epoch_seed=dict(type='EpochSeedHook'),  # an epoch's randomness follows from (seed, epoch): exact --resume
+    epoch_seed=dict(
+        type='EpochSeedHook'
+    ),  # all randomness follows from the seed and the place in the training: exact --resume
     identity_count=dict(type='IdentityCountHook'),
     finite_loss=dict(type='FiniteLossHook'),  # NaN stops a training before it reaches a checkpoint
     logger=dict(type='LoggerHook', interval=50),
@@ -12,7 +14,7 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
     resume=dict(type='ResumeHook'),  # a resumed training follows the config's schedule, as long as it now is
     trained_identities=dict(type='TrainedIdentitiesHook'),  # no test on people of the training
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
+    checkpoint=dict(type='WholeCheckpointHook', interval=1, max_keep_ckpts=2),
     gradient_norm=dict(type='GradientNormHook', interval=50),
     translation_grid=dict(type='TranslationGridHook'),
     ranked_list=dict(type='RankedListHook'),

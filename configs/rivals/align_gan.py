@@ -54,5 +54,5 @@ custom_hooks = [
     )
 ]
 param_scheduler = [dict(type='MultiStepLR', milestones=[200], gamma=0.1, by_epoch=True)]  # step 50 of both
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=251, val_interval=10)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=251, val_interval=10)
 auto_scale_lr = dict(base_batch_size=144, enable=False)

@@ -10,5 +10,5 @@ optim_wrapper = dict(
 )
 # K = 5 steps of the network for one of the discriminator
 custom_hooks = [dict(type='AlternatingPhasesHook', phases=['reid', dict(name='discriminator', every=5)])]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=120, val_interval=10)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=120, val_interval=10)
 auto_scale_lr = dict(base_batch_size=64, enable=False)

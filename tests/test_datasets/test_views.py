@@ -146,6 +146,32 @@ def test_views_follow_the_seed_and_change_with_the_epoch(loader_cfg, num_workers
     assert not torch.equal(first[:8], first[8:16])
 
 
+@pytest.mark.filterwarnings('ignore:This DataLoader will create')
+def test_in_a_training_views_are_the_same_at_any_number_of_workers_whatever_was_drawn_before(loader_cfg):
+    def views(num_workers, seed):
+        loader_cfg.num_workers = num_workers
+        loader = build(loader_cfg)
+        loader.dataset.epoch_seed = seed
+        np.random.rand()  # noqa: NPY002
+        return torch.cat(epoch(loader)[0])
+
+    whole = views(0, seed=5)
+    assert torch.equal(views(1, seed=5), whole) and torch.equal(views(4, seed=5), whole)
+    assert not torch.equal(views(0, seed=6), whole)
+    assert not torch.equal(whole[:8], whole[8:16])
+
+
+def test_an_image_that_comes_again_in_an_epoch_is_drawn_anew(loader_cfg):
+    dataset = build(loader_cfg).dataset
+    dataset.epoch_seed = 5
+
+    def first_view(rows, place):
+        return dataset.__getitems__(rows)[place][0]['inputs']
+
+    drawn = [first_view([3, 4, 3], 0), first_view([3, 4, 3], 2), first_view([3, 4, 5], 0), first_view([4, 3, 3], 2)]
+    assert not any(torch.equal(a, b) for i, a in enumerate(drawn) for b in drawn[:i])
+
+
 def test_the_function_has_a_scoped_name():
     assert FUNCTIONS.get('tsgan.collate_views') is collate_views
 

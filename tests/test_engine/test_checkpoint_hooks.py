@@ -2,7 +2,9 @@
 
 import copy
 import math
+import os
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.runner import runner as mmengine_runner
 
+from tsgan.checkpoints import noted_checkpoint
 from tsgan.registry import DATASETS, HOOKS, MODELS
 
 LENGTH = 4  # iterations of an epoch
@@ -59,7 +62,7 @@ def quick(monkeypatch):
 def train(tmp_path):
     """Trains the toy: ``train(max_epochs, param_scheduler, resume=CKPT)`` gives its runner."""
 
-    def start(max_epochs, param_scheduler, resume=None, begin=None, lr=1e-2, length=LENGTH, width=1):
+    def start(max_epochs, param_scheduler, resume=None, begin=None, lr=1e-2, length=LENGTH, width=1, keep=-1):
         cfg = dict(
             model=dict(type='Toy', width=width),
             work_dir=str(tmp_path / 'work'),
@@ -69,7 +72,7 @@ def train(tmp_path):
                 dataset=dict(type='Numbers', length=length),
                 sampler=dict(type='DefaultSampler', shuffle=False),
             ),
-            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=max_epochs),
+            train_cfg=dict(type='ResumableTrainLoop', max_epochs=max_epochs),
             optim_wrapper=dict(
                 constructor='PerModuleOptimWrapperConstructor',
                 a=dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=lr)),
@@ -77,7 +80,9 @@ def train(tmp_path):
             ),
             param_scheduler=param_scheduler,
             default_hooks=dict(
-                checkpoint=dict(type='CheckpointHook', interval=1), resume=dict(type='ResumeHook'), logger=None
+                checkpoint=dict(type='WholeCheckpointHook', interval=1, max_keep_ckpts=keep),
+                resume=dict(type='ResumeHook'),
+                logger=None,
             ),
             default_scope='tsgan',
             randomness=dict(seed=0),
@@ -162,6 +167,15 @@ def test_where_an_epoch_has_another_length_its_number_says_where_the_training_is
     assert resumed.model.rates == whole.model.rates[6:]
 
 
+def test_an_epoch_of_another_length_begins_anew(train, tmp_path):
+    train(3, None)
+    saved = torch.load(tmp_path / 'work/epoch_2.pth', weights_only=False)
+    saved['meta'].update(iter=saved['meta']['iter'] + 1, epoch_length=LENGTH)
+    torch.save(saved, tmp_path / 'within.pth')
+    assert len(train(3, None, f'{tmp_path}/within.pth').model.rates) == LENGTH - 1
+    assert len(train(3, None, f'{tmp_path}/within.pth', length=5).model.rates) == 5
+
+
 def test_a_checkpoint_of_another_model_is_refused(train, tmp_path):
     train(1, None)
     with pytest.raises(
@@ -243,3 +257,55 @@ def test_images_of_more_than_eight_bits_are_tested_in_the_range_of_the_training(
             RuntimeError, match=r'7552 to 8448 became 0 to 255.*7000 to 9000.*value_range.ir=\(7552,8448'
         ):
             hook.before_test(runner)
+
+
+STAGES = ['half of it', 'before its name', 'before the note', 'before the old one goes']
+
+
+@pytest.mark.parametrize('stage', STAGES)
+def test_wherever_a_writing_is_interrupted_the_note_names_a_whole_checkpoint(stage, train, tmp_path, monkeypatch):
+    work = tmp_path / 'work'
+    monkeypatch.setattr('tsgan.whole_files.os.replace', replace := Interrupting(os.replace))
+    monkeypatch.setattr('pathlib.Path.unlink', unlink := Interrupting(Path.unlink))
+    monkeypatch.setattr('pathlib.Path.write_bytes', write := Interrupting(Path.write_bytes))
+    if stage == STAGES[0]:
+        write.at, write.before = 'epoch_2.pth.unfinished', lambda file, content: file.open('wb').write(content[:99])
+    elif stage == STAGES[3]:
+        unlink.at = 'epoch_1.pth'
+    else:
+        replace.at = 'epoch_2.pth.unfinished' if stage == STAGES[1] else 'last_checkpoint.unfinished'
+        replace.spared = int(stage == STAGES[2])
+    with pytest.raises(KeyboardInterrupt):
+        train(3, None, keep=1)
+    noted = noted_checkpoint(work)
+    assert noted.name == ('epoch_2.pth' if stage == STAGES[3] else 'epoch_1.pth')
+    assert f'{torch.load(noted, weights_only=False)["meta"]["epoch"]}' in noted.name
+    for function in (replace, unlink, write):
+        function.at = None
+    runner = train(3, None, str(noted), keep=1)
+    assert runner.epoch == 3 and [file.name for file in work.glob('*.pth*')] == ['epoch_3.pth']
+
+
+class Interrupting:
+    """A function of a file that is interrupted at one of a name."""
+
+    def __init__(self, function):
+        self.function, self.at, self.spared, self.before = function, None, 0, lambda *_: None
+
+    def __call__(self, file, *args, **kwargs):
+        if Path(file).name == self.at:
+            self.spared -= 1
+            if self.spared < 0:
+                self.before(file, *args)
+                raise KeyboardInterrupt
+        return self.function(file, *args, **kwargs)
+
+    def __get__(self, file, _):
+        return lambda *args, **kwargs: self(file, *args, **kwargs)
+
+
+def test_buffers_of_the_ranks_come_back_to_each(monkeypatch):
+    hook, model = HOOKS.build(dict(type='ResumeHook')), torch.nn.BatchNorm1d(2)
+    hook.buffers = {'running_mean': torch.tensor([3.0, 4.0])}
+    hook.before_train(SimpleNamespace(model=model))
+    assert model.running_mean.tolist() == [3.0, 4.0] and model.weight.tolist() == [1.0, 1.0]

@@ -154,22 +154,38 @@ def draws():
     return random.random(), np.random.rand(), torch.rand(()).item()
 
 
-def test_randomness_of_an_epoch_depends_on_seed_epoch_and_rank_alone(runner, monkeypatch):
+@pytest.mark.parametrize('unit', ['epoch', 'iter'])
+def test_randomness_of_an_epoch_and_of_a_step_depends_on_seed_place_and_rank_alone(unit, runner, monkeypatch):
     hook = HOOKS.build(dict(type='EpochSeedHook'))
+    runner.train_dataloader = SimpleNamespace(dataset=SimpleNamespace(epoch_seed=None))
 
-    def drawn(seed, epoch, rank, before):
-        runner.seed, runner.epoch = seed, epoch
+    def drawn(seed, place, rank, before):
+        runner.seed = seed
+        setattr(runner, unit, place)
         monkeypatch.setattr(hooks, 'get_rank', lambda: rank)
         for _ in range(before):  # whatever has been drawn so far
             draws()
-        hook.before_train_epoch(runner)
+        if unit == 'epoch':
+            hook.before_train_epoch(runner)
+        else:
+            hook.before_train_iter(runner, batch_idx=0)
         return draws()
 
-    first = drawn(seed=3, epoch=5, rank=1, before=0)
-    assert drawn(seed=3, epoch=5, rank=1, before=7) == first
-    for seed, epoch, rank in [(4, 5, 1), (3, 6, 1), (3, 5, 0)]:
-        assert not set(drawn(seed, epoch, rank, before=0)) & set(first)
-    drawn(seed=2**31 - 1, epoch=10_000, rank=64, before=0)  # any seed is in the range that NumPy takes
+    first = drawn(seed=3, place=5, rank=1, before=0)
+    assert drawn(seed=3, place=5, rank=1, before=7) == first
+    for seed, place, rank in [(4, 5, 1), (3, 6, 1), (3, 5, 0)]:
+        assert not set(drawn(seed, place, rank, before=0)) & set(first)
+    drawn(seed=2**31 - 1, place=10_000_000, rank=64, before=0)  # any seed is in the range that NumPy takes
+
+
+def test_the_data_set_gets_a_seed_of_the_epoch_the_same_in_all_ranks(runner, monkeypatch):
+    hook, dataset = HOOKS.build(dict(type='EpochSeedHook')), SimpleNamespace(epoch_seed=None)
+    runner.train_dataloader, seeds = SimpleNamespace(dataset=dataset), []
+    for runner.epoch, rank in [(0, 0), (0, 1), (1, 0)]:
+        monkeypatch.setattr(hooks, 'get_rank', lambda rank=rank: rank)
+        hook.before_train_epoch(runner)
+        seeds.append(dataset.epoch_seed)
+    assert seeds[0] == seeds[1] != seeds[2]
 
 
 def test_a_head_of_another_number_of_identities_is_refused(runner):

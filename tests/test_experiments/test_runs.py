@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 
 from tsgan.checkpoints import save_weights
-from tsgan.experiments import continue_from, describe_tested, load_config
+from tsgan.experiments import continue_from, describe_tested, load_config, runs
 from tsgan.experiments.options import limit_workers, set_split
 from tsgan.registry import MODELS
 
@@ -203,3 +203,24 @@ def test_half_a_checkpoint_is_named_and_nothing_begins_anew(tmp_path):
     file.unlink()
     with pytest.raises(FileNotFoundError, match='run/last_checkpoint names /where/it/was/epoch_3.pth'):
         continue_from(cfg)
+
+
+@pytest.mark.parametrize('damage', ['half', 'gone', 'no note'])
+def test_a_damaged_or_lost_last_checkpoint_gives_way_to_the_one_before_and_it_is_said(damage, tmp_path, monkeypatch):
+    run, lines = tmp_path / 'run', []
+    monkeypatch.setattr(runs, 'print_log', lambda line, *_: lines.append(line))
+    for epoch in (9, 10):
+        cfg = stopped(run, epoch)
+    within = run / 'epoch_10_iter_7.pth'
+    within.write_bytes((run / 'epoch_10.pth').read_bytes()[:500])
+    (run / 'last_checkpoint').write_text('' if damage == 'no note' else str(within))
+    if damage == 'gone':
+        within.unlink()
+    assert continue_from(cfg) is None
+    assert (cfg.resume, cfg.load_from) == (True, str(run / 'epoch_10.pth'))
+    said = {'half': 'epoch_10_iter_7.pth cannot be read', 'gone': f'names {within}', 'no note': 'names (nothing)'}
+    (line,) = lines
+    assert said[damage] in line and line.endswith(f'The training goes on from {run}/epoch_10.pth.')
+    if damage == 'half':
+        with pytest.raises(RuntimeError, match='epoch_10_iter_7.pth cannot be read .* half a file'):
+            continue_from(cfg, str(within))  # what was named is what is meant

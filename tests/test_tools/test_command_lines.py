@@ -17,6 +17,7 @@ import torch
 from command_lines import run
 from mmengine.config import Config
 from mmengine.registry import build_from_cfg
+from scripts import load
 from small_options import EPOCH, STUDENT
 
 from tsgan import command_line
@@ -24,6 +25,7 @@ from tsgan.__main__ import COMMANDS
 from tsgan.command_line import out_file
 from tsgan.experiments import parts_named
 from tsgan.registry import MODELS
+from tsgan.stopping import SavedAndStopped
 
 REPO = Path(__file__).parents[2]
 SCRIPTS = [*sorted(REPO.glob('tools/**/*.py')), *sorted(REPO.glob('demo/*.py'))]
@@ -357,6 +359,30 @@ def test_a_signal_ends_in_a_sentence_with_its_exit_code(number, code, body, hand
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
+def test_what_has_kept_all_it_has_done_ends_with_a_code_of_its_own(handlers, capsys):
+    def body():
+        raise SavedAndStopped(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(body, lambda: 'stopped after epoch 3')
+    assert stop.value.code == 75 and capsys.readouterr().err == 'stopped after epoch 3\n'
+
+
+@pytest.mark.parametrize(
+    ('note', 'said'),
+    [
+        ('run/epoch_3.pth', 'stopped after epoch 3; go on with --resume'),
+        ('run/epoch_3_iter_17.pth', 'stopped after epoch 3 and 17 iterations; go on with --resume'),
+        (None, 'stopped before the end of the first epoch'),
+    ],
+)
+def test_a_stopped_training_says_where_it_is(note, said, tmp_path, monkeypatch):
+    if note:
+        (tmp_path / 'last_checkpoint').write_text(note)
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(CONFIG), '--work-dir', str(tmp_path)])
+    assert load('tools/train.py').how_to_go_on() == said
+
+
 def test_what_cleans_up_after_a_signal_is_not_disturbed(handlers):
     done = []
 
@@ -376,7 +402,8 @@ def test_what_cleans_up_after_a_signal_is_not_disturbed(handlers):
 def test_two_ranks_stop_with_one_line_and_leave_nobody(workshop, tmp_path, free_port, stop_training):
     end = stop_training(tmp_path, ranks=2)
     assert end.code == 130 and 'Traceback' not in end.text
-    assert end.text.splitlines()[-1] == 'stopped after epoch 1; go on with --resume'
+    said = r'stopped after epoch (\d+)( and \d+ iterations)?; go on with --resume'
+    assert re.fullmatch(said, end.text.splitlines()[-1])
     assert end.text.count('stopped after') == 1
     with pytest.raises(ProcessLookupError):
         for _ in range(300):

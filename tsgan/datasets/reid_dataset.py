@@ -1,10 +1,12 @@
 import copy
 import os
+import random
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
@@ -66,6 +68,7 @@ class ReIDDataset(BaseDataset):
             raise ValueError(f"modality is {modality!r}: expected 'rgb', 'ir', or None for both")
         self.modality = modality
         self.clusters: np.ndarray | None = None  # (N, ), see `relabel`
+        self.epoch_seed: int | None = None  # see `__getitems__`
         self.value_range = _checked_ranges(value_range or {})
         super().__init__(data_root=str(data_root), pipeline=pipeline, test_mode=test_mode)
         self._check_views()
@@ -206,6 +209,23 @@ class ReIDDataset(BaseDataset):
         if data is None:  # MMEngine would take another image, and break the identity pairs of the batch
             raise ValueError(f'{path} was dropped by the pipeline: expected it to give back every image')
         return data
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict | list[dict]]:
+        """Run the pipeline on the rows of a batch, as a data loader asks for them.
+
+        With an ``epoch_seed``, which a training sets anew before each epoch, what the pipeline draws for an image
+        follows from it, the rows of the batch and the image's place among them: the same in whatever process.
+        """
+        if self.epoch_seed is None:
+            return [self[row] for row in rows]
+        seeds = np.random.SeedSequence([self.epoch_seed, *rows]).generate_state(len(rows))
+        return [self._drawn(row, int(seed)) for row, seed in zip(rows, seeds, strict=True)]
+
+    def _drawn(self, row: int, seed: int) -> dict | list[dict]:
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone
+        return self[row]
 
     def column(self, key: str) -> np.ndarray:
         """Read one column of the table, row by row: keep the result rather than asking again.

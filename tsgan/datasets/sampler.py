@@ -8,6 +8,7 @@ from torch.utils.data import Sampler
 
 from tsgan.datasets.reid_dataset import MODALITIES
 from tsgan.registry import DATA_SAMPLERS, FUNCTIONS
+from tsgan.stopping import outlive_stops
 
 
 @DATA_SAMPLERS.register_module()
@@ -103,14 +104,17 @@ class IdentityPairBatchSampler(Sampler[list[int]]):
 
 @FUNCTIONS.register_module()
 def seed_worker(worker_id: int) -> None:
-    """Seed a data-loading worker from the main process's generator: ``worker_init_fn=dict(type='tsgan.seed_worker')``.
+    """Prepare a data-loading worker: ``worker_init_fn=dict(type='tsgan.seed_worker')``.
 
-    PyTorch draws a base seed from that generator whenever an epoch starts its workers. MMEngine's own
-    ``worker_init_fn`` then overwrites it with (seed, rank, worker), which is the same in every epoch: workers that
-    start anew with an epoch would crop and flip alike in all of them.
+    It is seeded from the main process's generator, works in one thread, and outlives a signal to stop for as long as a
+    training may need to end the iteration that runs.
+
+    A :class:`ReIDDataset` in training draws from a seed of its own for each image. For all else, PyTorch draws a base
+    seed from the main process's generator whenever an epoch starts its workers. MMEngine's own ``worker_init_fn`` then
+    overwrites it with (seed, rank, worker), which is the same in every epoch.
 
     The scope in the name is needed, since MMEngine's Runner looks it up outside the default scope. With
-    ``num_workers=0`` it is not called: augmentation then uses the main process's generators themselves.
+    ``num_workers=0`` it is not called.
 
     Args:
         worker_id (int): Number of the worker; :func:`torch.initial_seed` already differs by it.
@@ -118,6 +122,7 @@ def seed_worker(worker_id: int) -> None:
     seed = torch.initial_seed() % 2**32
     np.random.seed(seed)
     random.seed(seed)
+    outlive_stops()
     # Workers are the parallelism; threads inside them would fight over the cores.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -10,6 +10,8 @@ from .hooks import (
 )
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 from .quiet_runner import QuietRunner
+from .train_loop import ResumableTrainLoop
+from .whole_checkpoint_hook import WholeCheckpointHook
 
 __all__ = [
     'MirrorFeaturesHook',
@@ -21,6 +23,8 @@ __all__ = [
     'IdentityCountHook',
     'PerModuleOptimWrapperConstructor',
     'QuietRunner',
+    'ResumableTrainLoop',
     'ResumeHook',
     'TrainedIdentitiesHook',
+    'WholeCheckpointHook',
 ]

@@ -3,10 +3,12 @@
 import warnings
 from collections.abc import Sequence
 
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
+from torch import Tensor
 
 from tsgan.checkpoints import config_entries, config_of, fitting, meta_of, weights_of
 from tsgan.registry import HOOKS
@@ -27,6 +29,9 @@ class ResumeHook(Hook):
             (``load_from``), when no child module finds half of its tensors.
     """
 
+    def __init__(self) -> None:
+        self.buffers: dict[str, Tensor] = {}  # of this rank
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if not isinstance(runner._train_loop, BaseLoop):  # a test
             return
@@ -35,6 +40,9 @@ class ResumeHook(Hook):
             return
         check_model(runner, checkpoint)
         settle_iteration(runner, checkpoint)
+        of_ranks = checkpoint.get('buffers_of_ranks', [])
+        if len(of_ranks) == get_world_size():
+            self.buffers = of_ranks[get_rank()]
         changed = changed_entries(runner, checkpoint)
         before = learning_rates(checkpoint)
         follow_schedules(runner, checkpoint)
@@ -46,6 +54,10 @@ class ResumeHook(Hook):
                 f'it goes on as the config has it at epoch {checkpoint["meta"]["epoch"]}'
                 + (f' (learning rate: {", ".join(rates)})' if rates else '')
             )
+
+    def before_train(self, runner: Runner) -> None:
+        unwrapped(runner.model).load_state_dict(self.buffers, strict=False)
+        self.buffers = {}
 
 
 def check_start(runner: Runner, checkpoint: dict) -> None:
@@ -83,7 +95,8 @@ def settle_iteration(runner: Runner, checkpoint: dict) -> None:
     """Where an epoch has another length now, the epoch says where the training is."""
     if isinstance(runner.train_loop, EpochBasedTrainLoop):
         meta, length = checkpoint['meta'], len(runner.train_dataloader)
-        if not 0 <= meta['iter'] - meta['epoch'] * length < max(length, 1):
+        same = meta.get('epoch_length', length) == length
+        if not same or not 0 <= meta['iter'] - meta['epoch'] * length < max(length, 1):
             runner.logger.info(
                 f'the checkpoint is of epoch {meta["epoch"]}, iteration {meta["iter"]}, and an epoch has {length} '
                 f'iterations now: the training goes on with iteration {meta["epoch"] * length}'

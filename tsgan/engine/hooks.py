@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import numpy as np
 from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
@@ -103,15 +104,44 @@ class GradientNormHook(Hook):
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Makes all randomness of a training epoch a function of (seed, epoch, rank).
+    """Makes all randomness of a training a function of the seed and of the place in the training.
 
-    So a training resumed after an epoch goes on as if it had never stopped, with no random state in the checkpoint.
+    Augmentation follows from (seed, epoch) and an image's place in its batch
+    (:meth:`~tsgan.datasets.ReIDDataset.__getitems__`), so that it is the same at any number of data workers. What a
+    step draws follows from (seed, iteration, rank), whatever was drawn before it. So a resumed training goes on as if
+    it had never stopped, with no random state in the checkpoint.
+
+    Raises:
+        ValueError: Before training, where data workers would live on with the seed of the first epoch.
     """
 
     priority = 'VERY_HIGH'
 
+    def before_train(self, runner: Runner) -> None:
+        loader = runner.train_dataloader
+        if loader.persistent_workers:
+            raise ValueError(
+                'train_dataloader.persistent_workers would keep the random numbers of the first epoch: set it to False.'
+            )
+        if not hasattr(loader.dataset, 'epoch_seed'):
+            runner.logger.warning(
+                f'{type(loader.dataset).__name__} is no ReIDDataset: what its transforms draw depends on the number of '
+                'data workers, and is another once a training goes on within an epoch.'
+            )
+
     def before_train_epoch(self, runner: Runner) -> None:
-        set_random_seed((runner.seed + 1_000_003 * runner.epoch + 7_919 * get_rank()) % 2**31)
+        set_random_seed(seed_of('epoch', runner.seed, runner.epoch, get_rank()))
+        dataset = runner.train_dataloader.dataset
+        if hasattr(dataset, 'epoch_seed'):
+            dataset.epoch_seed = seed_of('images', runner.seed, runner.epoch)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        set_random_seed(seed_of('iteration', runner.seed, runner.iter, get_rank()))
+
+
+def seed_of(purpose: str, *numbers: int) -> int:
+    """A seed below 2^32, by numbers from 0 and by what it is for."""
+    return int(np.random.SeedSequence([*purpose.encode(), *numbers]).generate_state(1)[0])
 
 
 @HOOKS.register_module()
@@ -168,6 +198,8 @@ class FitMetricHook(Hook):
     Raises:
         RuntimeError: Before training, in several processes: each would fit a metric to its own images.
     """
+
+    WHOLE_EPOCHS = True  # it fits to the images of an epoch, which no checkpoint holds
 
     def before_train(self, runner: Runner) -> None:
         if unwrapped(runner.model).reid.metric is not None and get_world_size() > 1:

@@ -9,11 +9,12 @@ from mmengine.registry import build_functions
 from mmengine.runner import loops, runner
 
 from tsgan.config_files import why
+from tsgan.engine import train_loop
 from tsgan.places import PACKAGE
 
 from .arguments import UNTYPED, typed_parts
 
-LOOP = loops.__file__, 'run'
+LOOPS = [(file, 'run') for file in (loops.__file__, train_loop.__file__)]
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def parts_named(cfg: Config) -> Iterator[None]:
 def refused(error: Exception, cfg: Config) -> str | None:
     """The part of a config that was being built in a library's own code when the error came."""
     frames = [(frame, frame.f_code.co_filename, frame.f_code.co_name) for frame, _ in walk_tb(error.__traceback__)]
-    if frames[-1][1].startswith(str(PACKAGE)) or any((file, name) == LOOP for _, file, name in frames):
+    if frames[-1][1].startswith(str(PACKAGE)) or any((file, name) in LOOPS for _, file, name in frames):
         return None
     for frame, file, name in reversed(frames):
         if file == build_functions.__file__ and 'cfg' in frame.f_locals:

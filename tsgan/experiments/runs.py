@@ -1,16 +1,26 @@
 """From a config to a runner: what `tools/train.py` and `tools/test.py` share."""
 
+import logging
 import os
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from tsgan.checkpoints import config_of, find_checkpoint, lacking_to_test, meta_of, noted_checkpoint, weights_of
+from tsgan.checkpoints import (
+    checkpoints_of,
+    config_of,
+    find_checkpoint,
+    lacking_to_test,
+    meta_of,
+    noted_checkpoint,
+    weights_of,
+)
 from tsgan.datasets import check_images
 from tsgan.engine import MirrorFeaturesHook, QuietRunner
 from tsgan.registry import DATASETS, MODELS
@@ -20,6 +30,8 @@ from .arguments import LOADERS
 
 def continue_from(cfg: Config, place: str | None = None) -> str | None:
     """Set a config to go on with a training, without asking for the weights that it once began with.
+
+    In a work dir, a last checkpoint that is damaged or lost gives way to the one before it, and it is said.
 
     Args:
         cfg (Config): The config.
@@ -36,8 +48,7 @@ def continue_from(cfg: Config, place: str | None = None) -> str | None:
     if place is None and noted_checkpoint(Path(cfg.work_dir)) is None:
         cfg.resume = False
         return None
-    checkpoint = find_checkpoint(place or cfg.work_dir)
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
+    checkpoint, content = last_whole(place or cfg.work_dir)
     meta = meta_of(content)
     lacking = [key for key in ('epoch', 'iter') if key not in meta]
     lacking += [key for key in ('optimizer', 'message_hub') if key not in content]
@@ -56,6 +67,27 @@ def continue_from(cfg: Config, place: str | None = None) -> str | None:
     cfg.resume, cfg.load_from = True, checkpoint
     forget_first_weights(cfg.model)
     return None
+
+
+def last_whole(place: str) -> tuple[str, dict]:
+    """A checkpoint, and its content without tensors; of a work dir, the last one that can be read.
+
+    Raises:
+        FileNotFoundError: When there is no checkpoint.
+        RuntimeError: When it cannot be read, nor any before it.
+    """
+    try:
+        checkpoint = find_checkpoint(place)
+        return checkpoint, CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
+    except (FileNotFoundError, RuntimeError) as error:
+        for earlier in reversed(checkpoints_of(Path(place))):
+            try:
+                content = CheckpointLoader.load_checkpoint(str(earlier), map_location='meta')
+            except RuntimeError:
+                continue
+            print_log(f'{error} The training goes on from {earlier}.', 'current', logging.WARNING)
+            return str(earlier), content
+        raise
 
 
 def forget_first_weights(part: dict | list) -> None:

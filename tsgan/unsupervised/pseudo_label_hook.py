@@ -52,6 +52,7 @@ class PseudoLabelHook(Hook):
     """
 
     METHODS = ('adca', 'pgm')
+    WHOLE_EPOCHS = True  # clusters and memories are of the epoch's beginning, and in no checkpoint
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=64,  # images of one GPU: 8 identities x 4 pairs x 2 modalities
     num_workers=4,  # and no more than this process has cores, unless --cfg-options says so
-    persistent_workers=False,  # workers that live on keep their RNG state, which --resume cannot restore
+    persistent_workers=False,  # workers that live on keep the seed of their first epoch
     dataset=dict(type='SYSUMM01', data_root=data_root, split='train+val', pipeline=train_pipeline),
     sampler=dict(type='DefaultSampler', shuffle=True),
     batch_sampler=dict(type='IdentityPairBatchSampler', num_pairs=4),

@@ -10,5 +10,5 @@ param_scheduler = [
     dict(type='MultiStepLR', milestones=[20, 40, 70, 90], gamma=0.1, by_epoch=True),
     dict(type='MultiStepLR', milestones=[50], gamma=100, by_epoch=True),  # back to lr
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=100)
 auto_scale_lr = dict(base_batch_size=512, enable=False)

@@ -2,6 +2,6 @@
 _base_ = '../default_runtime.py'
 
 optim_wrapper = dict(constructor='PerModuleOptimWrapperConstructor')  # of no child module
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=1)
 custom_hooks = [dict(type='FitMetricHook')]
 auto_scale_lr = dict(base_batch_size=64, enable=False)

@@ -14,7 +14,7 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=True, begin=0, end=3),
     dict(type='CosineAnnealingLR', eta_min_ratio=0.01, by_epoch=True, begin=3, end=24),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24, val_interval=10)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=24, val_interval=10)
 phases = dict(type='AlternatingPhasesHook', phases=['reid'], terms={'reid/loss_msel': 6, 'reid/loss_dcl': 6})
 custom_hooks = [phases]
 auto_scale_lr = dict(base_batch_size=64, enable=False)
