@@ -8,7 +8,7 @@ import numpy as np
 
 from tsgan.extras import need
 
-from .files import is_in, new_name, open_array, write_array
+from .files import inside, is_in, new_name, open_array, write_array
 from .flat import Flat
 
 MANY = 16  # are asked for: one row in so many
@@ -131,12 +131,13 @@ class Indexed:
         self.exact.load(folder, state)
         if 'index' not in state:
             return
-        file = folder / Path(state['index']).name
-        if check_sum(file.with_suffix('.faiss')) != state['sum']:
+        name = state['index']
+        file, index, labels = folder / name, inside(folder, f'{name}.faiss'), inside(folder, f'{name}.ids.npy')
+        if check_sum(index) != state['sum']:
             print(f'{file}.faiss is damaged, and is made anew', file=sys.stderr)  # faiss could crash of it
             return
-        self.index = self.faiss.read_index(str(file.with_suffix('.faiss')))
-        self.labels, self.file, self.made_for = open_array(file.with_suffix('.ids.npy')), file, state['made_for']
+        self.index = self.faiss.read_index(str(index))
+        self.labels, self.file, self.made_for = open_array(labels), file, state['made_for']
 
 
 def check_sum(file: Path) -> int:
