@@ -162,10 +162,10 @@ def tiff_pixels(content: bytes) -> int:
     length, first, step = ('Q', 12, 20) if big else ('H', 8, 12)  # of the list; in an entry its value; of an entry
     sides = {256: 0, 257: 0}  # width and height, by their tags
     try:
-        (at,) = struct.unpack_from(order + ('Q' if big else 'I'), content, 8 if big else 4)
-        (entries,) = struct.unpack_from(order + length, content, at)
-        at += struct.calcsize(order + length)
-        for at in range(at, at + entries * step, step):
+        (page,) = struct.unpack_from(order + ('Q' if big else 'I'), content, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + length, content, page)
+        begin = page + struct.calcsize(order + length)
+        for at in range(begin, begin + entries * step, step):
             tag, kind = struct.unpack_from(f'{order}HH', content, at)
             if tag in sides:
                 (value,) = struct.unpack_from(order + TIFF_NUMBERS.get(kind, 'I'), content, at + first)

@@ -50,7 +50,7 @@ def is_in(folder: Path, file: Path | None) -> bool:
     return file is not None and os.path.realpath(file.parent) == os.path.realpath(folder) and file.exists()
 
 
-def inside(folder: Path, name: str) -> Path:
+def file_in(folder: Path, name: str) -> Path:
     """The file of this name in a gallery's folder. Raises ValueError where it would lie elsewhere."""
     if Path(name).name != name:
         raise ValueError(f'{folder / LIST} names {name!r}, outside its folder: expected the name of a file in it.')

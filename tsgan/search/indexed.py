@@ -8,7 +8,7 @@ import numpy as np
 
 from tsgan.extras import need
 
-from .files import inside, is_in, new_name, open_array, write_array
+from .files import file_in, is_in, new_name, open_array, write_array
 from .flat import Flat
 
 MANY = 16  # are asked for: one row in so many
@@ -132,7 +132,7 @@ class Indexed:
         if 'index' not in state:
             return
         name = state['index']
-        file, index, labels = folder / name, inside(folder, f'{name}.faiss'), inside(folder, f'{name}.ids.npy')
+        file, index, labels = folder / name, file_in(folder, f'{name}.faiss'), file_in(folder, f'{name}.ids.npy')
         if check_sum(index) != state['sum']:
             print(f'{file}.faiss is damaged, and is made anew', file=sys.stderr)  # faiss could crash of it
             return
