@@ -79,7 +79,7 @@ class OnnxNetwork:
             self.needs_modality: bool = about['needs_modality']
             self.value_range: dict[str, tuple[float, float]] = about['value_range']
             self.mean, self.std = (np.array(about[key], np.float32).reshape(3, 1, 1) for key in ('mean', 'std'))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(
                 f'{file} says in a way unknown here how it takes images ({type(error).__name__}: {error}): export anew.'
             ) from error

@@ -68,7 +68,7 @@ def _lines(file: Path):
         try:
             line = json.loads(text)
             line['step'] = int(line['step'])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(texts):
                 return
             raise ValueError(
