@@ -1,4 +1,4 @@
-"""Every command that opens a file is handed one that would run code: each refuses it in a sentence, and runs nothing."""
+"""Every command that opens a file is handed one that would run code: each refuses it in a sentence, and runs none."""
 
 import json
 import os
