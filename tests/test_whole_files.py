@@ -19,3 +19,11 @@ def test_what_goes_wrong_leaves_the_old_file_as_it_was(tmp_path):
         unfinished.write_text('half of the n')
         raise KeyboardInterrupt
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [('a', 'old')]
+
+
+def test_a_link_where_the_unfinished_file_would_lie_is_not_followed(tmp_path):
+    (tmp_path / 'mine').write_text('kept')
+    (tmp_path / 'a.unfinished').symlink_to(tmp_path / 'mine')
+    write_whole(tmp_path / 'a', 'new')
+    assert (tmp_path / 'a').read_text() == 'new' and (tmp_path / 'mine').read_text() == 'kept'
+    assert not (tmp_path / 'a').is_symlink()

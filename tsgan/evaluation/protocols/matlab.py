@@ -78,7 +78,7 @@ def unpacked(content: memoryview, order: str) -> tuple[int, memoryview]:
 def array(content: memoryview, order: str, depth: int, name: str | None = None) -> np.ndarray | list | None:
     """A table of numbers at depth 0, else a list of the cells of an array; None of one by another name."""
     if not content:  # how an empty one may be stored
-        return [] if depth else np.empty((0, 0))
+        return None if name is not None else [] if depth else np.empty((0, 0))
     inside = parts(content, order)
     (_, flags), (_, dims), (_, called) = (next(inside, (0, b'')) for _ in range(3))
     if name is not None and bytes(called) != name.encode():
