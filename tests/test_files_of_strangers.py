@@ -258,6 +258,42 @@ def test_a_config_is_python_and_a_file_of_another_kind_is_none(name, text):
     assert not Path('ran').exists()
 
 
+@pytest.mark.parametrize('place', ['../mine', '{}/mine', 'link', 'beside'])
+@pytest.mark.parametrize('inside', ['initializer', 'constant', 'branch', 'function', 'sparse'])
+def test_an_onnx_file_with_numbers_in_another_is_refused(place, inside, tmp_path):
+    onnx = pytest.importorskip('onnx')
+    (tmp_path / 'mine').write_bytes(np.arange(4, dtype=np.float32).tobytes())
+    (tmp_path / 'm').mkdir()
+    (tmp_path / 'm/link').symlink_to(tmp_path / 'mine')
+    (tmp_path / 'm/beside').write_bytes(bytes(16))
+    tensor = onnx.TensorProto(name='w', data_type=1, dims=[4], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key='location', value=place.format(tmp_path))
+    make, graph, opsets = onnx.helper.make_node, onnx.helper.make_graph, [onnx.helper.make_opsetid('', 17)]
+    constant, add = make('Constant', [], ['w'], value=tensor), make('Add', ['x', 'w'], ['y'])
+    x, y, here = (
+        onnx.helper.make_tensor_value_info(name, kind, shape)
+        for name, kind, shape in (('x', 1, [4]), ('y', 1, [4]), ('c', 9, []))
+    )
+    options = {}
+    if inside == 'branch':
+        branch = graph([constant, add], 'b', [], [y])
+        model = graph([make('If', ['c'], ['y'], then_branch=branch, else_branch=branch)], 'g', [x, here], [y])
+    elif inside == 'function':
+        options['functions'] = [onnx.helper.make_function('mine', 'f', ['x'], ['y'], [constant, add], opsets)]
+        opsets = [*opsets, onnx.helper.make_opsetid('mine', 1)]
+        model = graph([make('f', ['x'], ['y'], domain='mine')], 'g', [x], [y])
+    elif inside == 'sparse':
+        model = graph([add], 'g', [x], [y])
+        model.sparse_initializer.add().values.CopyFrom(tensor)
+    else:
+        model = graph(
+            [add] if inside == 'initializer' else [constant, add], 'g', [x], [y], [tensor] * (inside == 'initializer')
+        )
+    Path('m/a.onnx').write_bytes(onnx.helper.make_model(model, opset_imports=opsets, **options).SerializeToString())
+    with pytest.raises(ValueError, match='^m/a.onnx has numbers in other files: expected all of them in it'):
+        OnnxNetwork('m/a.onnx')
+
+
 # Who may have a file's code run
 
 

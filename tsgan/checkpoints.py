@@ -79,7 +79,9 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
     note = work_dir / 'last_checkpoint'
     if not note.is_file():
         return None
-    noted = Path(note.read_text().strip() or '(nothing)')  # an empty note: the disk was full
+    noted = Path(
+        note.read_text(encoding='utf-8', errors='surrogateescape').strip() or '(nothing)'
+    )  # an empty note: the disk was full
     beside = work_dir / noted.name
     return beside if beside.is_file() else noted
 

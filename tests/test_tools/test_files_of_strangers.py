@@ -68,12 +68,12 @@ DOORS = {
     'publish': (WEIGHTS, ['publish', 'FILE', 'out.safetensors', '--config', BASELINE]),
     'vis-translation': (WEIGHTS, ['vis-translation', TEACHED, 'FILE']),
     'vis-ranking': (WEIGHTS, ['vis-ranking', BASELINE, 'FILE']),
-    'vis-ranking, features': (ARRAYS, ['vis-ranking', 'FILE']),
+    'vis-ranking, features': (ARRAYS, ['vis-ranking', 'FILE', '--protocol', 'sysu-mm01', '--root', 'data/synthetic']),
     'trivial-rankers': (WEIGHTS, ['trivial-rankers', 'data/synthetic', '--imagenet', 'FILE', '--seeds', '1']),
-    'eval': (ARRAYS, ['eval', 'FILE', '--protocol', 'sysu']),
-    'compare': (ARRAYS, ['compare', 'FILE', 'FILE', '--protocol', 'sysu']),
-    'audit': (ARRAYS, ['audit', 'FILE', '--protocol', 'sysu']),
-    'open-set': (ARRAYS, ['open-set', 'FILE', '--protocol', 'sysu']),
+    'eval': (ARRAYS, ['eval', 'FILE', '--protocol', 'sysu-mm01']),
+    'compare': (ARRAYS, ['compare', 'FILE', 'FILE', '--protocol', 'sysu-mm01']),
+    'audit': (ARRAYS, ['audit', 'FILE', '--protocol', 'sysu-mm01']),
+    'open-set': (ARRAYS, ['open-set', 'FILE', '--protocol', 'sysu-mm01']),
     'calibrate': (ARRAYS, ['calibrate', 'FILE', '--out', 'out.json']),
     'vis-tsne': (ARRAYS, ['vis-tsne', 'FILE']),
     'same-view': (ARRAYS, ['same-view', 'data/synthetic', 'FILE']),
@@ -100,7 +100,7 @@ def folder(workshop, tmp_path_factory):
         cv2.imwrite(str(folder / f'photos/{number}.png'), np.full((20, 10, 3), 40 * number + 9, np.uint8))
     for file in ('work/results.json', 'work/20260101_000000/vis_data/scalars.json'):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes(pickle.dumps(RunsCode()))
+        (folder / file).write_bytes(2 * (pickle.dumps(RunsCode()) + b'\n'))
     row = dict.fromkeys(('R1', 'R5', 'R10', 'R20', 'mAP', 'mINP', 'num_trials'), 1) | {'reranked': False}
     (folder / 'tested').mkdir()
     (folder / 'tested/results.json').write_text(json.dumps({'all_single': row, 'about': {}}))
