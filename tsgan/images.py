@@ -77,6 +77,8 @@ def decode_content(content: bytes) -> np.ndarray:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is raised
     if (pixels := announced_pixels(content)) > MAX_PIXELS:
         raise ValueError(f'it has {pixels:,} pixels, expected at most {MAX_PIXELS:,}')
+    if not pixels:  # OpenCV would make room for whatever it finds
+        raise ValueError('it is no image, or a damaged one')
     encoded = np.frombuffer(content, np.uint8)
     if content.startswith(TIFF_SIGNATURES):
         # OpenCV makes no colour of 32 bits
@@ -130,12 +132,14 @@ def announced_pixels(content: bytes) -> int:
         return size[0] * size[1]
     if content.startswith(TIFF_SIGNATURES):  # Pillow knows not all of them, and of a size that is told twice the last
         return tiff_pixels(content)
+    if content[8:12] == b'WEBP':  # which Pillow makes room for as it opens it
+        return webp_pixels(content)
     try:
         with Image.open(io.BytesIO(content)) as image:
             return image.width * image.height
     except Image.DecompressionBombError:
         return 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS) + 1
-    except Exception:  # OpenCV decides
+    except Exception:  # of many classes
         return 0
 
 
@@ -173,6 +177,18 @@ def tiff_pixels(content: bytes) -> int:
     except (struct.error, OverflowError):  # nobody else comes further
         return 0
     return sides[256] * sides[257]
+
+
+def webp_pixels(content: bytes) -> int:
+    """Width x height of a WebP file, by its first chunk. Source: RFC 9649, section 2."""
+    kind, head = content[12:16], content[:30].ljust(30, b'\0')
+    if kind == b'VP8X':
+        return (1 + int.from_bytes(head[24:27], 'little')) * (1 + int.from_bytes(head[27:30], 'little'))
+    if kind == b'VP8L':
+        sides = int.from_bytes(head[21:25], 'little')
+        return (1 + (sides & 0x3FFF)) * (1 + (sides >> 14 & 0x3FFF))
+    width, height = struct.unpack('<HH', head[26:30])
+    return (width & 0x3FFF) * (height & 0x3FFF) if kind == b'VP8 ' else 0
 
 
 def is_deep(image: np.ndarray) -> bool:

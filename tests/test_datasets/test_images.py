@@ -395,7 +395,14 @@ def tiff(*entries, big=False, order='<', bits=32):
     return first + bytes(300)
 
 
+def webp(kind, sides):
+    return b'RIFF' + struct.pack('<I', 200) + b'WEBP' + kind + struct.pack('<I', 10) + sides.ljust(190, b'\0')
+
+
 ENORMOUS = {
+    'WebP': webp(b'VP8 ', b'\x10\0\0\x9d\x01\x2a' + struct.pack('<HH', 16_000, 16_000)),
+    'lossless WebP': webp(b'VP8L', b'/' + struct.pack('<I', 15_999 | 15_999 << 14)),
+    'extended WebP': webp(b'VP8X', b'\x10\0\0\0' + b'\xff' * 6),
     'floats': tiff((256, 4, 100_000), (257, 4, 100_000)),
     'floats of 64 bits': tiff((256, 4, 30_000), (257, 4, 30_000), bits=64),  # which Pillow does not know
     'short sides': tiff((256, 3, 60_000), (257, 3, 60_000)),
@@ -415,6 +422,14 @@ def test_no_way_of_telling_an_enormous_size_reaches_a_decoder(kind, monkeypatch)
         decode_content(ENORMOUS[kind])
 
 
+def test_the_size_of_a_webp_file_is_read_whatever_its_kind():
+    image, alpha = Image.new('RGB', (40, 24)), Image.new('RGBA', (40, 24), (9, 8, 7, 6))
+    kinds = {b'VP8 ': (image, {}), b'VP8L': (image, {'lossless': True}), b'VP8X': (alpha, {})}
+    for kind, (made, options) in kinds.items():
+        content = encoded(made, 'webp', **options)
+        assert content[12:16] == kind and announced_pixels(content) == 40 * 24
+
+
 def test_the_size_of_a_tiff_file_is_that_of_its_first_page_whatever_its_order_and_numbers():
     for order in '<>':
         for big in (False, True):
@@ -425,6 +440,16 @@ def test_the_size_of_a_tiff_file_is_that_of_its_first_page_whatever_its_order_an
     assert announced_pixels(encoded(Image.fromarray(QUARTERS), 'tiff', big_tiff=True)) == 40 * 24
     for cut in range(4, 200):
         assert announced_pixels(tiff((256, 4, 40), (257, 4, 24))[:cut]) in (0, 40 * 24)
+
+
+def test_an_image_that_tells_its_size_in_no_known_way_reaches_no_decoder(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    bmp = bytearray(encoded(Image.fromarray(QUARTERS), 'bmp'))
+    bmp[14] = 44  # a header that Pillow does not know, and OpenCV does
+    bmp[18:26] = struct.pack('<ii', 30_000, 30_000)
+    for content in (bytes(bmp), b'Pf\nx', b'hello'):
+        with pytest.raises(ValueError, match='it is no image, or a damaged one'):
+            decode_content(content)
 
 
 def test_a_file_of_more_bytes_than_an_image_can_have_is_not_read(tmp_path):
