@@ -78,11 +78,11 @@ def test_cells_in_cells_without_end_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
-        (array(1, (10**5, 10**4), b'mine'), '0 cells in an array of class 1, where 1000000000 cells'),
-        (array(1, (-1, 2), b'mine'), '0 cells in an array of class 1, where -2 cells'),
+        (array(1, (10**5, 10**4), b'mine'), '0 cells, where 1000000000 were expected'),
+        (array(1, (-1, 2), b'mine'), '0 cells, where -2 were expected'),
         (array(1, (1, 1), b'mine', array(1, (1, 1), b'', array(9, (10**9, 9), b'', part(2, b'12')))), '2 numbers in a'),
         (array(1, (1, 1), b'mine', array(1, (1, 1), b'', array(3, (1, 1), b''))), 'an array of class 3'),
-        (array(17, (1, 1), b'mine'), '0 cells in an array of class 17'),
+        (array(17, (1, 1), b'mine'), 'an array of class 17, where cells were expected'),
         (part(14, b''), 'it has others'),
         (struct.pack('<II', 14, 2**31), 'it ends within a part'),
         (part(15, b'no zlib', pad=False), 'incorrect header check'),

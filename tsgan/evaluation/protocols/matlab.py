@@ -86,13 +86,13 @@ def array(content: memoryview, order: str, depth: int, name: str | None = None) 
     kind = struct.unpack(f'{order}I', flags[:4])[0] & 0xFF
     shape = struct.unpack(f'{order}{len(dims) // 4}i', dims)
     count = math.prod(shape)
+    if kind != CELL if depth else kind not in NUMERIC:
+        raise ValueError(f'an array of class {kind}, where {"cells" if depth else "numbers"} were expected')
     if depth:
         cells = [array(part, order, depth - 1) for _, part in inside]
-        if kind != CELL or len(cells) != count:
-            raise ValueError(f'{len(cells)} cells in an array of class {kind}, where {count} cells were expected')
+        if len(cells) != count:
+            raise ValueError(f'{len(cells)} cells, where {count} were expected')
         return cells
-    if kind not in NUMERIC:
-        raise ValueError(f'an array of class {kind}, where numbers were expected')
     kind, stored = next(inside, (2, b''))
     numbers = np.frombuffer(stored, order + NUMBERS[kind])
     if len(numbers) != count:
