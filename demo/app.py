@@ -33,6 +33,7 @@ from tsgan.datasets.synthetic import identity, image_rng, render_dataset, render
 from tsgan.evaluation.calibration import Calibration
 from tsgan.extras import need
 from tsgan.images import decode, decode_content, evenly, is_deep, to_uint8
+from tsgan.search.files import LIST
 
 HERE = Path(__file__).resolve().parent
 WHAT_IT_IS = (
@@ -82,17 +83,33 @@ class Page:
         examples (Sequence[Example]): Pictures at hand. Defaults to ().
         calibration (Calibration, optional): What the model's scores mean. Defaults to None: nobody knows.
         level (float): Of the set of candidates. Defaults to 0.95.
+        folders (Sequence[str | Path], optional): Where the gallery's pictures are shown from, and from nowhere else: a
+            gallery of somebody else could name any picture of this machine. Defaults to None: from wherever they lie.
     """
 
-    def __init__(self, reid, gallery, examples: Sequence[Example] = (), calibration=None, level: float = 0.95) -> None:
+    def __init__(
+        self,
+        reid,
+        gallery,
+        examples: Sequence[Example] = (),
+        calibration=None,
+        level: float = 0.95,
+        folders: Sequence[str | Path] | None = None,
+    ) -> None:
         self.calibration, self.level = calibration, level
+        self.folders = None if folders is None else [os.path.realpath(folder) for folder in folders]
         self.reid = reid
         self.gallery = gallery
         self.examples = list(examples)
         self.lock = Lock()  # the inferencer keeps what its last call has skipped: one call at a time
         self.counts = Counter(row['modality'] for row in gallery.rows())
         self.cameras, self.identities = gallery.values('camera'), gallery.values('identity')
-        self.thumbnail = lru_cache(4096)(thumbnail)
+        self.thumbnail = lru_cache(4096)(lambda path: thumbnail(path) if path and self.shows(path) else None)
+
+    def shows(self, path: str) -> bool:
+        """Whether a picture may be shown, by where it lies."""
+        real = Path(os.path.realpath(path))
+        return self.folders is None or any(real.is_relative_to(folder) for folder in self.folders)
 
     def look(self, image: np.ndarray, who: str | None = None) -> Query:
         """Have the model look at a picture, BGR, (H, W, 3), of a person who may be known."""
@@ -221,10 +238,10 @@ def as_data(image: np.ndarray, height: int = 264) -> str:
     return f'data:image/jpeg;base64,{base64.b64encode(content).decode()}'
 
 
-def thumbnail(path: str | None) -> str | None:
+def thumbnail(path: str) -> str | None:
     """A gallery picture as a data URL; None where it cannot be read (any more)."""
     try:
-        return as_data(viewable(decode(path))) if path else None
+        return as_data(viewable(decode(path)))
     except (OSError, ValueError, cv2.error):
         return None
 
@@ -595,6 +612,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--gallery', metavar='FOLDER', help='pictures to search, or a gallery of such; default: rendered people'
     )
+    parser.add_argument(
+        '--pictures',
+        nargs='+',
+        metavar='FOLDER',
+        help='of a gallery whose pictures do not lie beside it, or below: the folders to show them from',
+    )
     parser.add_argument('--examples', metavar='FOLDER', help='pictures at hand, of which some are shown')
     add_model_arguments(parser)
     parser.add_argument('--calibration', metavar='FILE.json', help="what the model's scores mean: shows probabilities")
@@ -606,7 +629,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    for folder in filter(None, (args.gallery, args.examples)):
+    for folder in filter(None, (args.gallery, args.examples, *(args.pictures or ()))):
         if not Path(folder).is_dir():
             raise FileNotFoundError(f'there is no folder {folder}: expected one of pictures.')
     calibration = None if args.calibration is None else Calibration.load(args.calibration)
@@ -623,7 +646,12 @@ def main() -> None:
     given = args.gallery or args.examples
     examples = rendered_examples() if not given else examples_of(args.examples) if args.examples else []
     about = WHAT_IT_IS_NOT if args.model == MODEL and not args.weights else f'The model: {html.escape(reid.name)}.'
-    serve(build(Page(reid, gallery, examples, calibration, level), about), bound, args.host)
+    made = args.gallery and (Path(args.gallery) / LIST).exists()  # by somebody, and not of a folder's pictures now
+    folders = [gallery.folder.parent, *(args.pictures or ())] if made else None
+    page = Page(reid, gallery, examples, calibration, level, folders)
+    if hidden := sum(not page.shows(row['path']) for row in gallery.rows() if row['path']):
+        print(f'note: {hidden:,} pictures lie elsewhere, and are not shown: --pictures FOLDER says from where.')
+    serve(build(page, about), bound, args.host)
 
 
 if __name__ == '__main__':

@@ -32,3 +32,11 @@ def test_a_file_that_does_not_fit_is_named(tmp_path):
     (tmp_path / 'folder').write_text('')
     with pytest.raises(OSError, match='folder'):
         write_whole(tmp_path / 'folder/b', 'new')
+
+
+def test_a_link_where_the_unfinished_file_would_lie_is_not_followed(tmp_path):
+    (tmp_path / 'mine').write_text('kept')
+    (tmp_path / 'a.unfinished').symlink_to(tmp_path / 'mine')
+    write_whole(tmp_path / 'a', 'new')
+    assert (tmp_path / 'a').read_text() == 'new' and (tmp_path / 'mine').read_text() == 'kept'
+    assert not (tmp_path / 'a').is_symlink()

@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.parse import urlparse
@@ -28,6 +29,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from tsgan.file_kinds import kind_by_beginning
 from tsgan.places import PACKAGE
+from tsgan.unpacking import check_unpacked, most, too_large
 from tsgan.whole_files import write_whole
 
 EXPECTED = 'expected safetensors, or what torch.save writes of tensors by name, bare or in a `state_dict`'
@@ -79,7 +81,9 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
     note = work_dir / 'last_checkpoint'
     if not note.is_file():
         return None
-    noted = Path(note.read_text().strip() or '(nothing)')  # an empty note: the disk was full
+    noted = Path(
+        note.read_text(encoding='utf-8', errors='surrogateescape').strip() or '(nothing)'
+    )  # an empty note: the disk was full
     beside = work_dir / noted.name
     return beside if beside.is_file() else noted
 
@@ -106,12 +110,16 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
     Raises:
         FileNotFoundError: When there is no such file.
         RuntimeError: When the file is damaged, even in one bit, is no file of weights, or would run code to be read.
+        ValueError: When it would become many times as large in memory, see :mod:`tsgan.unpacking`.
     """
     path = Path(file).expanduser()
     if path.is_dir():
         raise IsADirectoryError(f'{file} is a folder: expected a file of weights.')
     if not path.is_file():
         raise FileNotFoundError(f'no file of weights at {file}.')
+    if is_zip(path):
+        with suppress(zipfile.BadZipFile):  # which is said below
+            check_unpacked(path)
     try:
         content = read_safetensors(path, map_location) if is_safetensors(path) else load(path, map_location)
     except (OSError, MemoryError, torch.OutOfMemoryError):
@@ -131,6 +139,9 @@ def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu
         entries = ', '.join(map(str, list(content)[:5])) or 'none'
         where = f'its weights are in {" and in ".join(map(repr, inside))}' if inside else 'there are no weights in it'
         raise RuntimeError(f'{file} is a file of another program: {where} (its entries: {entries}); {EXPECTED}.')
+    # A tensor may repeat one number without end, and is made of them where it is moved
+    if (size := sum(tensor.numel() * tensor.element_size() for tensor in weights_of(content).values())) > most(path):
+        raise ValueError(too_large(file, size))
     meta_of(content).pop('config', None)  # of before MMEngine, which runs it as Python on resuming
     return content
 
@@ -145,6 +156,12 @@ def load(path: Path, map_location: str | Callable | None) -> object:
             if not TRUSTED['all']:
                 raise
         return torch.load(path, map_location=map_location, weights_only=False)
+
+
+def is_zip(path: Path) -> bool:
+    """As :func:`torch.load` tells it."""
+    with path.open('rb') as file:
+        return file.read(4) == b'PK\x03\x04'
 
 
 def is_safetensors(path: Path) -> bool:
@@ -194,7 +211,7 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 def check_sums(path: Path) -> None:
     """Raises BadZipFile where a part of a file is not as it was written: :func:`torch.load` does not look."""
-    if zipfile.is_zipfile(path):
+    if is_zip(path):
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f'{damaged} has another check sum')
@@ -291,7 +308,7 @@ def seems(path: Path, error: Exception) -> str:
     """What a file that :func:`torch.load` has refused with ``error`` is, in a few words."""
     with path.open('rb') as file:
         head = file.read(512)
-    if head.startswith(b'PK\x03\x04'):
+    if is_zip(path):
         return seems_zip(path, error)
     if known := kind_by_beginning(head):
         return known
@@ -357,6 +374,20 @@ def history_statistics(owner: type, name: str) -> Callable:
     return getattr(owner, name)
 
 
+def empty_array(kind: type, shape: tuple, code: bytes) -> np.ndarray:
+    """Stands for NumPy's ``_reconstruct``, which a file could have make an array of any size, or of another class."""
+    if kind is not np.ndarray or shape != (0,):
+        raise ValueError(f'GLOBAL numpy.ndarray of {shape}')
+    return MULTIARRAY._reconstruct(kind, shape, code)
+
+
+def number(kind: np.dtype, content: bytes) -> np.generic:
+    """Stands for NumPy's ``scalar``, which trusts that as many bytes are there as a structured type has."""
+    if kind.kind not in 'biuf':
+        raise ValueError(f'GLOBAL numpy.dtype of {kind}')
+    return MULTIARRAY.scalar(kind, content)
+
+
 # What MMEngine puts into a checkpoint beside tensors and plain data: the log's buffers, which are NumPy arrays
 MULTIARRAY = (np._core if hasattr(np, '_core') else np.core).multiarray
 SAFE = [
@@ -366,8 +397,8 @@ SAFE = [
     np.dtype,
     *{type(np.dtype(name)) for name in ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32', 'float64')},
     *[
-        (getattr(MULTIARRAY, name), f'numpy.{core}.multiarray.{name}')  # as NumPy 1 and 2 call it
-        for name in ('_reconstruct', 'scalar')
+        (stand_in, f'numpy.{core}.multiarray.{name}')  # as NumPy 1 and 2 call it
+        for name, stand_in in (('_reconstruct', empty_array), ('scalar', number))
         for core in ('core', '_core')
     ],
 ]

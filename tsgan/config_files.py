@@ -28,6 +28,8 @@ def read_config(path: str | Path) -> Config:
         if not file.is_file():
             raise FileNotFoundError(f'no config file at {path}.')
         note_package_config(path, file)
+    if file.suffix != '.py':  # of YAML, MMEngine runs what a tag asks for, where nobody expects a program
+        raise ValueError(f'{path} is no config: expected Python, in a file whose name ends with .py.')
     try:
         cfg = Config.fromfile(file)
     except Exception as error:  # of any kind: a config is a program

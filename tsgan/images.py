@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-TIFF_SIGNATURES = (b'II*\0', b'MM\0*')
+TIFF_SIGNATURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+TIFF_NUMBERS = {1: 'B', 6: 'B', 3: 'H', 8: 'H', 4: 'I', 9: 'I', 16: 'Q', 17: 'Q'}  # by type, of whatever sign
 MAX_PIXELS = 2**27  # 400 MB once decoded: what claims more is taken for an attack
+MAX_BYTES = 16 * MAX_PIXELS  # of a file, which could keep them as four floats each
 DEEP_MODES = ('I;16', 'I;16L', 'I;16B', 'I', 'F')  # Pillow's of more than eight bits
 
 
@@ -50,6 +52,8 @@ def decode(path: str) -> np.ndarray:
     file = Path(path)
     if not file.is_file() and (file.is_fifo() or file.is_char_device()):  # to read it could wait for ever
         raise ValueError('it is no file, but a pipe or a device')
+    if (size := file.stat().st_size) > MAX_BYTES:
+        raise ValueError(f'it has {size:,} bytes, expected at most {MAX_BYTES:,}')
     return decode_content(file.read_bytes())
 
 
@@ -73,6 +77,8 @@ def decode_content(content: bytes) -> np.ndarray:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is raised
     if (pixels := announced_pixels(content)) > MAX_PIXELS:
         raise ValueError(f'it has {pixels:,} pixels, expected at most {MAX_PIXELS:,}')
+    if not pixels:  # OpenCV would make room for whatever it finds
+        raise ValueError('it is no image, or a damaged one')
     encoded = np.frombuffer(content, np.uint8)
     if content.startswith(TIFF_SIGNATURES):
         # OpenCV makes no colour of 32 bits
@@ -124,12 +130,16 @@ def announced_pixels(content: bytes) -> int:
         return width * height
     if content.startswith(b'\xff\xd8') and (size := jpeg_size(content)):
         return size[0] * size[1]
+    if content.startswith(TIFF_SIGNATURES):  # Pillow knows not all of them, and of a size that is told twice the last
+        return tiff_pixels(content)
+    if content[8:12] == b'WEBP':  # which Pillow makes room for as it opens it
+        return webp_pixels(content)
     try:
         with Image.open(io.BytesIO(content)) as image:
             return image.width * image.height
     except Image.DecompressionBombError:
         return 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS) + 1
-    except Exception:  # OpenCV decides: it knows some TIFF files that Pillow does not
+    except Exception:  # of many classes
         return 0
 
 
@@ -145,6 +155,40 @@ def jpeg_size(content: bytes) -> tuple[int, int] | None:
         else:
             at += 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
     return None
+
+
+def tiff_pixels(content: bytes) -> int:
+    """Width x height of the first page of a TIFF file, by the largest of each that it tells of; 0 of half a page.
+
+    Source: TIFF 6.0, section 2; of BigTIFF, the Library of Congress' fdd000328.
+    """
+    order, big = '<' if content.startswith(b'II') else '>', b'+' in content[2:4]
+    length, first, step = ('Q', 12, 20) if big else ('H', 8, 12)  # of the list; in an entry its value; of an entry
+    sides = {256: 0, 257: 0}  # width and height, by their tags
+    try:
+        (page,) = struct.unpack_from(order + ('Q' if big else 'I'), content, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + length, content, page)
+        begin = page + struct.calcsize(order + length)
+        for at in range(begin, begin + entries * step, step):
+            tag, kind = struct.unpack_from(f'{order}HH', content, at)
+            if tag in sides:
+                (value,) = struct.unpack_from(order + TIFF_NUMBERS.get(kind, 'I'), content, at + first)
+                sides[tag] = max(sides[tag], value)
+    except (struct.error, OverflowError):  # nobody else comes further
+        return 0
+    return sides[256] * sides[257]
+
+
+def webp_pixels(content: bytes) -> int:
+    """Width x height of a WebP file, by its first chunk. Source: RFC 9649, section 2."""
+    kind, head = content[12:16], content[:30].ljust(30, b'\0')
+    if kind == b'VP8X':
+        return (1 + int.from_bytes(head[24:27], 'little')) * (1 + int.from_bytes(head[27:30], 'little'))
+    if kind == b'VP8L':
+        sides = int.from_bytes(head[21:25], 'little')
+        return (1 + (sides & 0x3FFF)) * (1 + (sides >> 14 & 0x3FFF))
+    width, height = struct.unpack('<HH', head[26:30])
+    return (width & 0x3FFF) * (height & 0x3FFF) if kind == b'VP8 ' else 0
 
 
 def is_deep(image: np.ndarray) -> bool:

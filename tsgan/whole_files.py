@@ -18,6 +18,8 @@ def whole_file(file: str | Path) -> Iterator[Path]:
     path = Path(file)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f'{path.name}.unfinished')
+    if unfinished.is_symlink():  # would lead the writing elsewhere
+        unfinished.unlink()
     try:
         yield unfinished
         with unfinished.open('rb+') as written:

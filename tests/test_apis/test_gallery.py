@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from datetime import date, datetime, timezone
@@ -740,6 +741,119 @@ def test_nothing_of_a_file_is_run(tmp_path):
     with pytest.raises(ValueError, match='is damaged'):
         Gallery.load(tmp_path / 'x.gallery')
     assert not (tmp_path / 'ran').exists()
+
+
+def pointed(content, **names):
+    """The list of a gallery, with other names of files in it."""
+    return {**content, 'state': {**content['state'], **names}}
+
+
+@pytest.mark.parametrize('name', ['../{}', '/{}', 'deep/{}', '..', '', '.'])
+@pytest.mark.parametrize('of', ['rows', 'parts', 'index'])
+def test_a_gallery_that_names_a_file_outside_its_folder_is_refused(tmp_path, of, name):
+    gallery = small(60, 'hnsw' if of == 'index' else 'flat')
+    if of == 'index':
+        gallery.reindex(dict(type='hnsw', exact_below=0))
+    gallery.save(tmp_path / 'x.gallery')
+    for file in (tmp_path / 'x.gallery').iterdir():
+        shutil.copy(file, tmp_path / file.name)  # there is what it names
+        (tmp_path / 'x.gallery/deep').mkdir(exist_ok=True)
+
+    def elsewhere(content):
+        if of == 'rows':
+            return {**content, 'rows': name.format(content['rows'])}
+        if of == 'parts':
+            return pointed(content, parts=[name.format(content['state']['parts'][0])])
+        return pointed(content, index=name.format(content['state']['index']))
+
+    damage(tmp_path / 'x.gallery', 'gallery.json', elsewhere)
+    with pytest.raises(ValueError, match=r'gallery\.json names .*, outside its folder|is damaged: .* is missing'):
+        Gallery.load(tmp_path / 'x.gallery')
+
+
+@pytest.mark.parametrize('end', ['.json', '.sqlite', '.ids.npy', 'vectors', '.faiss', '.lock'])
+def test_a_gallery_with_a_link_among_its_files_is_refused(tmp_path, end):
+    gallery = small(60, dict(type='hnsw', exact_below=0))
+    gallery.save(tmp_path / 'x.gallery')
+    files = [*(tmp_path / 'x.gallery').iterdir()]
+    vectors = next(file for file in files if file.name.startswith('vectors') and '.ids' not in file.name)
+    file = vectors if end == 'vectors' else next(file for file in files if file.name.endswith(end))
+    file.rename(tmp_path / 'mine')
+    file.symlink_to(tmp_path / 'mine')
+    before = (tmp_path / 'mine').read_bytes()
+    with pytest.raises(ValueError, match=f'{file.name} is a link to .*mine: expected the file itself'):
+        Gallery.load(tmp_path / 'x.gallery').save() if end == '.lock' else Gallery.load(tmp_path / 'x.gallery')
+    assert (tmp_path / 'mine').read_bytes() == before
+
+
+def test_what_is_saved_into_a_gallery_of_somebody_else_stays_in_it(tmp_path):
+    small().save(tmp_path / 'x.gallery')
+    (tmp_path / 'mine').write_text('kept')
+    (tmp_path / 'x.gallery/gallery.json.unfinished').symlink_to(tmp_path / 'mine')
+    gallery = Gallery.load(tmp_path / 'x.gallery')
+    gallery.remove('k1')
+    gallery.save()
+    assert (tmp_path / 'mine').read_text() == 'kept' and len(Gallery.load(tmp_path / 'x.gallery')) == 29
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        'ALTER TABLE rows RENAME TO real; CREATE VIEW rows AS SELECT * FROM real',
+        'CREATE TRIGGER t AFTER DELETE ON rows BEGIN DELETE FROM rows; END',
+        'CREATE VIRTUAL TABLE v USING fts5(a)',
+    ],
+    ids=['view', 'trigger', 'virtual'],
+)
+def test_rows_that_are_made_by_a_program_are_refused(tmp_path, change):
+    small().save(tmp_path / 'x.gallery')
+    with sqlite3.connect(next((tmp_path / 'x.gallery').glob('*.sqlite'))) as db:
+        db.executescript(change)
+    with pytest.raises(ValueError, match='no rows of a gallery, but a .*: expected tables alone'):
+        Gallery.load(tmp_path / 'x.gallery')
+
+
+@pytest.mark.parametrize('own', ['[' * 500_000, '3', 'x', '[1]'], ids=['deep', 'number', 'half', 'list'])
+def test_a_row_with_odd_fields_is_refused(tmp_path, own):
+    small().save(tmp_path / 'x.gallery')
+    with sqlite3.connect(next((tmp_path / 'x.gallery').glob('*.sqlite'))) as db:
+        db.execute("UPDATE rows SET own = ? WHERE key = 'k1'", (own,))
+    with pytest.raises(ValueError, match="the row 'k1' of a gallery is damaged|malformed JSON"):
+        list(Gallery.load(tmp_path / 'x.gallery').rows())
+
+
+@pytest.mark.parametrize('shape', [(10**12,), (31,), (-1,)])
+def test_an_array_of_a_gallery_that_says_it_is_longer_than_its_file_is_refused(tmp_path, shape):
+    small().save(tmp_path / 'x.gallery')
+    for file in (tmp_path / 'x.gallery').glob('*.npy'):
+        content = file.read_bytes()
+        with file.open('wb') as opened:
+            about = dict(descr='<i8', fortran_order=False, shape=shape)
+            np.lib.format.write_array_header_1_0(opened, about)
+            opened.write(content[128:])
+        with pytest.raises(ValueError, match=r'npy is damaged|npy holds int64 \(31,\)'):
+            Gallery.load(tmp_path / 'x.gallery')
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize('uri', ['http://theirs:19530', '{}/elsewhere/m.db', '{}/here/not there.db', '{}/here/link.db'])
+def test_a_gallery_whose_vectors_are_said_to_be_elsewhere_asks_nobody(tmp_path, monkeypatch, uri):
+    monkeypatch.delenv('MILVUS_URI', raising=False)
+    monkeypatch.setattr('tsgan.search.milvus.import_pymilvus', None)
+    for folder in ('here', 'elsewhere'):
+        (tmp_path / folder).mkdir()
+    (tmp_path / 'elsewhere/m.db').touch()
+    (tmp_path / 'here/link.db').symlink_to(tmp_path / 'elsewhere/m.db')
+    small().save(tmp_path / 'here/x.gallery')
+    uri = uri.format(tmp_path)
+
+    def theirs(content):
+        return {**content, 'engine': dict(type='milvus', uri=uri), 'state': dict(collection='c', last=3, files=[])}
+
+    damage(tmp_path / 'here/x.gallery', 'gallery.json', theirs)
+    with pytest.raises(ValueError, match='has its vectors in .*, which is not beside it: .* MILVUS_URI'):
+        Gallery.load(tmp_path / 'here/x.gallery')
+    assert not (tmp_path / 'here/not there.db').exists()
 
 
 def test_names_of_any_letters_are_kept(tmp_path):

@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
-from tsgan.images import MAX_PIXELS, announced_pixels, decode, decode_pillow, read_image
+from tsgan.images import MAX_PIXELS, announced_pixels, decode, decode_content, decode_pillow, read_image
 
 RNG = np.random.default_rng(0)
 GRAY, COLOUR = RNG.integers(0, 256, (16, 8), dtype=np.uint8), RNG.integers(0, 256, (16, 8, 3), dtype=np.uint8)
@@ -377,6 +377,86 @@ def test_an_image_that_claims_to_be_enormous_is_refused_before_it_is_decoded(tmp
             ValueError, match=f'{name} is no image that can be read: it has [0-9,]+ pixels, expected at'
         ):
             read_image(str(tmp_path / name))
+
+
+def tiff(*entries, big=False, order='<', bits=32):
+    """A TIFF file of gray floats without numbers, with these (tag, type, value) and what else it needs."""
+    entries = [*entries, (258, 3, bits), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, 99), (339, 3, 3)]
+    formats = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
+    first = b'II' if order == '<' else b'MM'
+    first += (
+        struct.pack(f'{order}HHHQQ', 43, 8, 0, 16, len(entries))
+        if big
+        else struct.pack(f'{order}HIH', 42, 8, len(entries))
+    )
+    for tag, kind, value in sorted(entries, key=lambda entry: entry[0]):
+        stored = struct.pack(order + formats[kind], value).ljust(8 if big else 4, b'\0')
+        first += struct.pack(f'{order}HH' + ('Q' if big else 'I'), tag, kind, 1) + stored
+    return first + bytes(300)
+
+
+def webp(kind, sides):
+    return b'RIFF' + struct.pack('<I', 200) + b'WEBP' + kind + struct.pack('<I', 10) + sides.ljust(190, b'\0')
+
+
+ENORMOUS = {
+    'WebP': webp(b'VP8 ', b'\x10\0\0\x9d\x01\x2a' + struct.pack('<HH', 16_000, 16_000)),
+    'lossless WebP': webp(b'VP8L', b'/' + struct.pack('<I', 15_999 | 15_999 << 14)),
+    'extended WebP': webp(b'VP8X', b'\x10\0\0\0' + b'\xff' * 6),
+    'floats': tiff((256, 4, 100_000), (257, 4, 100_000)),
+    'floats of 64 bits': tiff((256, 4, 30_000), (257, 4, 30_000), bits=64),  # which Pillow does not know
+    'short sides': tiff((256, 3, 60_000), (257, 3, 60_000)),
+    'big-endian': tiff((256, 3, 60_000), (257, 4, 60_000), order='>'),
+    'BigTIFF': tiff((256, 16, 10**12), (257, 16, 3), big=True),
+    'big-endian BigTIFF': tiff((256, 3, 60_000), (257, 16, 10**7), big=True, order='>'),
+    'width told twice': tiff((256, 4, 10**6), (256, 4, 10), (257, 4, 1000)),
+    'width told twice, the other way round': tiff((256, 4, 10), (256, 4, 10**6), (257, 4, 1000)),
+    'portable': b'P6\n100000 100000\n255\n' + bytes(99),
+}
+
+
+@pytest.mark.parametrize('kind', ENORMOUS)
+def test_no_way_of_telling_an_enormous_size_reaches_a_decoder(kind, monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ValueError, match='it has [0-9,]+ pixels, expected at most 134,217,728'):
+        decode_content(ENORMOUS[kind])
+
+
+def test_the_size_of_a_webp_file_is_read_whatever_its_kind():
+    image, alpha = Image.new('RGB', (40, 24)), Image.new('RGBA', (40, 24), (9, 8, 7, 6))
+    kinds = {b'VP8 ': (image, {}), b'VP8L': (image, {'lossless': True}), b'VP8X': (alpha, {})}
+    for kind, (made, options) in kinds.items():
+        content = encoded(made, 'webp', **options)
+        assert content[12:16] == kind and announced_pixels(content) == 40 * 24
+
+
+def test_the_size_of_a_tiff_file_is_that_of_its_first_page_whatever_its_order_and_numbers():
+    for order in '<>':
+        for big in (False, True):
+            for kind in (1, 3, 4) + (16,) * big:
+                assert announced_pixels(tiff((256, kind, 40), (257, kind, 24), order=order, big=big)) == 40 * 24
+    pages = encoded(Image.fromarray(QUARTERS), 'tiff', save_all=True, append_images=[Image.new('L', (500, 500))])
+    assert announced_pixels(pages) == 40 * 24
+    assert announced_pixels(encoded(Image.fromarray(QUARTERS), 'tiff', big_tiff=True)) == 40 * 24
+    for cut in range(4, 200):
+        assert announced_pixels(tiff((256, 4, 40), (257, 4, 24))[:cut]) in (0, 40 * 24)
+
+
+def test_an_image_that_tells_its_size_in_no_known_way_reaches_no_decoder(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    bmp = bytearray(encoded(Image.fromarray(QUARTERS), 'bmp'))
+    bmp[14] = 44  # a header that Pillow does not know, and OpenCV does
+    bmp[18:26] = struct.pack('<ii', 30_000, 30_000)
+    for content in (bytes(bmp), b'Pf\nx', b'hello'):
+        with pytest.raises(ValueError, match='it is no image, or a damaged one'):
+            decode_content(content)
+
+
+def test_a_file_of_more_bytes_than_an_image_can_have_is_not_read(tmp_path):
+    with (tmp_path / 'a.png').open('wb') as file:
+        file.truncate(2**40)  # of which the disk has none
+    with pytest.raises(ValueError, match='it has 1,099,511,627,776 bytes, expected at most 2,147,483,648'):
+        read_image(str(tmp_path / 'a.png'))
 
 
 def test_sizes_are_read_from_headers():

@@ -182,6 +182,40 @@ def test_names_of_folders_are_text_on_the_page(app, site):
     assert '<img' not in shown and 'onerror=alert(1)&gt;' in shown
 
 
+def test_pictures_are_shown_from_the_folders_that_were_named_alone(app, site, tmp_path):
+    for folder in ('gallery', 'more', 'mine', 'gallery2'):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / '1.png'), picture(0))
+    (tmp_path / 'gallery/link.png').symlink_to(tmp_path / 'mine/1.png')
+    page = app.Page(site.reid, site.gallery, folders=[tmp_path / 'gallery', tmp_path / 'more'])
+    hidden = ('mine/1.png', 'gallery2/1.png', 'gallery/../mine/1.png', 'gallery/link.png')
+    for name in ('gallery/1.png', 'more/1.png', 'mine/../more/1.png', *hidden):
+        hit = dict(path=str(tmp_path / name), identity=None, camera=None, modality='rgb', score=0.5)
+        assert ('no picture' in app.show_hit(page, 1, hit, None)) == (name in hidden), name
+    anywhere = app.Page(site.reid, site.gallery)
+    assert all(anywhere.thumbnail(str(tmp_path / name)) for name in hidden)
+
+
+def test_a_gallery_of_somebody_else_shows_what_lies_beside_it(app, folder, tmp_path, monkeypatch, capsys):
+    reid, pages = GreenChannel(), []
+    gallery = Gallery.build(reid, folder)
+    gallery.save(tmp_path / 'g')
+    monkeypatch.setattr(app, 'ReIDInferencer', lambda *_: reid)
+    monkeypatch.setattr(app, 'serve', lambda blocks, bound, host: bound.close())
+    monkeypatch.setattr(app, 'build', lambda page, about: pages.append(page))
+    monkeypatch.setattr(app, 'need', lambda *_: None)
+    for arguments in (
+        ['--gallery', tmp_path / 'g'],
+        ['--gallery', tmp_path / 'g', '--pictures', folder],
+        ['--gallery', folder],
+    ):
+        monkeypatch.setattr(sys, 'argv', ['app.py', '--port', '0', *map(str, arguments)])
+        app.main()
+    shown = [sum(page.shows(row['path']) for row in page.gallery.rows()) for page in pages]
+    assert shown == [0, 12, 12]
+    assert capsys.readouterr().out.count('note: 12 pictures lie elsewhere, and are not shown: --pictures') == 1
+
+
 def test_a_gallery_picture_that_is_gone_leaves_its_place(app, site, tmp_path):
     hit = dict(path=str(tmp_path / 'gone.png'), identity=None, camera=None, modality=None, score=0.5)
     shown = app.show_hit(site, 1, hit, None)

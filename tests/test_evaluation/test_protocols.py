@@ -172,7 +172,7 @@ def test_a_permutation_file_is_checked(perm_file, spoil, said):
 
 def test_a_file_with_anything_else_for_permutations_is_refused(tmp_path):
     savemat(tmp_path / 'other.mat', {'rand_perm_cam': np.arange(6)})
-    with pytest.raises(ValueError, match='is damaged'):
+    with pytest.raises(ValueError, match='other.mat is no MATLAB 5 file with a cell array .*where cells were expected'):
         SYSUMM01Protocol(perm_file=str(tmp_path / 'other.mat'))
 
 

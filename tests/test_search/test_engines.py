@@ -1,9 +1,11 @@
 """The engines: each against products and a sort of all rows, before and after changes, in memory and from disk."""
 
+import faiss
 import numpy as np
 import pytest
 
 from tsgan.search import ENGINES, HNSW, IVFPQ, Flat, exact_of, flat, make_engine, switched
+from tsgan.search.indexed import check_sum
 
 DIM = 32
 
@@ -201,6 +203,59 @@ def test_a_damaged_index_is_made_anew(filled, settings, tmp_path, capsys):
     assert 'is damaged, and is made anew' in capsys.readouterr().err
     queries = clustered(5, seed=1)
     assert as_lists(again.search(queries, 10)) == as_lists(filled.search(queries, 10))
+
+
+def of_another_engine(engine, file):
+    other = faiss.index_factory(DIM, 'IVF8,Flat', faiss.METRIC_INNER_PRODUCT)
+    other.train(clustered(1500))
+    other.add(clustered(1500))
+    faiss.write_index(other, str(file))
+
+
+def of_other_length(engine, file):
+    engine.index.reset()
+    engine.index.add(clustered(1400))
+    faiss.write_index(engine.index, str(file))
+
+
+def of_other_dim(engine, file):
+    other = make_engine(engine.settings, 2 * DIM)
+    other.add(np.arange(1, 1501), np.hstack([clustered(1500)] * 2) / np.float32(2**0.5))
+    other.prepare()
+    faiss.write_index(other.index, str(file))
+
+
+def enormous(engine, file):
+    content = bytearray(file.read_bytes())
+    numbers = np.frombuffer(content[: len(content) // 8 * 8], np.uint8)
+    at = next(
+        at for at in range(37, len(numbers)) if int.from_bytes(content[at : at + 8], 'little') in (8, 20, 1500, 1501)
+    )
+    content[at : at + 8] = (2**39).to_bytes(8, 'little')
+    file.write_bytes(content)
+
+
+def lists_elsewhere(engine, file):
+    index = faiss.index_factory(DIM, 'IVF8,PQ8x8np', faiss.METRIC_INNER_PRODUCT)
+    index.train(clustered(1500))
+    (file.parent.parent / 'elsewhere').mkdir()
+    lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(file.parent.parent / 'elsewhere/lists'))
+    index.replace_invlists(lists)
+    index.add_with_ids(clustered(1500), np.arange(1, 1501))
+    faiss.write_index(index, str(file))
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('make', [of_another_engine, of_other_length, of_other_dim, enormous, lists_elsewhere])
+def test_an_index_of_somebody_else_that_is_none_of_these_rows_is_made_anew(filled, settings, make, tmp_path, capsys):
+    folder, queries = tmp_path / 'g', clustered(5, seed=1)
+    folder.mkdir()
+    found, state = as_lists(filled.search(queries, 10)), filled.save(folder)
+    make(filled, file := next(folder.glob('*.faiss')))
+    again = make_engine(settings, DIM)
+    again.load(folder, {**state, 'sum': check_sum(file)})
+    assert 'is damaged, and is made anew' in capsys.readouterr().err
+    assert as_lists(again.search(queries, 10)) == found
 
 
 def test_of_a_removed_row_no_number_is_left_in_an_index(filled, tmp_path):

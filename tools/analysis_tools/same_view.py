@@ -64,7 +64,10 @@ def main():
     args = parse_args()
     if not (args.root / 'synthetic.json').is_file():
         raise FileNotFoundError(f'{args.root} has no synthetic.json: of rendered data sets alone the views are known.')
-    made = json.loads((args.root / 'synthetic.json').read_text())
+    try:
+        made = json.loads((args.root / 'synthetic.json').read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'{args.root / "synthetic.json"} is damaged ({error}): render the data set anew.') from error
     images, labels = read_table(args.root)
     rankers = {'HOG': FeatureTable(np.stack([hog(image) for image in images]), **labels)}
     if 'style' not in made:

@@ -20,7 +20,7 @@ def read_results(seeds: list[Path]) -> dict[str, list[dict]]:
         for file in sorted(seed.rglob('results.json')):
             try:
                 results = json.loads(file.read_text(encoding='utf-8'))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f'{file} is no whole JSON ({error}): test that model again.') from error
             runs.setdefault(file.parent.relative_to(seed).as_posix(), []).append(results)
     return runs

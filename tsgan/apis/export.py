@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from tsgan.apis.onnx_files import names_other_files
 from tsgan.evaluation import FeatureTable, evaluate
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.progress import progress
@@ -60,6 +61,8 @@ class OnnxNetwork:
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # whatever is wrong is raised, too
         options.intra_op_num_threads = num_threads or 0
+        if refers_elsewhere(file):
+            raise ValueError(f'{file} has numbers in other files: expected all of them in it, as it is exported here.')
         try:
             self.session = runtime.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
         except Exception as error:  # of many classes, none of them public
@@ -79,7 +82,7 @@ class OnnxNetwork:
             self.needs_modality: bool = about['needs_modality']
             self.value_range: dict[str, tuple[float, float]] = about['value_range']
             self.mean, self.std = (np.array(about[key], np.float32).reshape(3, 1, 1) for key in ('mean', 'std'))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(
                 f'{file} says in a way unknown here how it takes images ({type(error).__name__}: {error}): export anew.'
             ) from error
@@ -115,6 +118,13 @@ class OnnxNetwork:
                 raise ValueError(f'{self.name} must know which images are RGB: give is_rgb, (N,) bool.')
             fed['is_rgb'] = np.asarray(is_rgb, bool)
         return fed
+
+
+def refers_elsewhere(file: str | Path) -> bool:
+    try:
+        return names_other_files(Path(file).read_bytes())
+    except ValueError:  # ONNX Runtime says what is wrong
+        return False
 
 
 class Parity(NamedTuple):

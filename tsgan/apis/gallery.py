@@ -28,7 +28,7 @@ from tsgan.evaluation.calibration import LEAST_QUERIES, Calibration
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
 from tsgan.search import Rows, exact_of, make_engine, switched
-from tsgan.search.files import LIST, is_in, new_name, read_list, write_list, writing
+from tsgan.search.files import LIST, file_in, is_in, new_name, read_list, write_list, writing
 from tsgan.search.metadata import GIVEN, columns_of, read_metadata, values_of
 from tsgan.search.rows import COLUMNS, TEXTS, People, seconds
 
@@ -326,7 +326,7 @@ class Gallery:
             try:
                 gallery = cls(content['model'], content['fingerprint'], content['dim'], content['engine'])
                 gallery._engine.load(folder, content['state'])
-                gallery._rows = Rows(folder / Path(content['rows']).name)
+                gallery._rows = Rows(file_in(folder, content['rows']))
             except FileNotFoundError as error:
                 if again and read_list(folder)['revision'] != content['revision']:
                     continue  # somebody has saved it in between

@@ -138,7 +138,7 @@ class ImageFolderReID(ReIDDataset):
         expected = 'JSON such as {"train": ["alice"], "test": ["bob"]}'
         try:
             splits = json.loads(read_text(path, expected))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'{path} is no JSON: {error}') from error
         if not isinstance(splits, dict) or not all(_is_list_of_names(names) for names in splits.values()):
             raise ValueError(f'{path} is malformed: expected {expected}')

@@ -1,8 +1,10 @@
 """The one table that evaluation reads: a feature and its labels for every test image."""
 
+import math
 import re
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -10,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from tsgan.file_kinds import kind_by_beginning
+from tsgan.unpacking import check_unpacked
 from tsgan.whole_files import whole_file
 
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
@@ -369,6 +372,8 @@ def _read_arrays(path: str, keys: Sequence[str], required: Sequence[str]) -> dic
         begin = file.read(512)
     if not begin.startswith(b'PK'):
         raise ValueError(f'{path} is no NPZ file but {_kind(begin)}: expected what numpy.savez writes.')
+    with suppress(BadZipFile):  # which is said below
+        check_unpacked(path)
     try:
         with ZipFile(path) as archive:
             members = {name.removesuffix('.npy'): name for name in archive.namelist() if name.endswith('.npy')}
@@ -401,11 +406,19 @@ def _kind(begin: bytes) -> str:
 
 
 def _holds_objects(archive: ZipFile, member: str) -> bool:
-    """Whether an array's numbers are Python objects, from its header alone."""
+    """Whether an array's numbers are Python objects, from its header alone.
+
+    Raises:
+        ValueError: The header tells of more numbers than there are, for which NumPy would make room.
+    """
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return read(file)[2].hasobject
+        shape, _, dtype = read(file)
+        there = archive.getinfo(member).file_size - file.tell()
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != there:
+        raise ValueError(f'{member} has {there} bytes, where {shape} of {dtype} were expected')
+    return dtype.hasobject
 
 
 def _read_array(archive: ZipFile, member: str) -> np.ndarray:

@@ -22,6 +22,6 @@ def is_tested(work_dir: Path, cfg: Config, rerank: bool) -> bool:
         return False
     try:
         about = json.loads(file.read_text())['about']
-    except (ValueError, KeyError):  # not the whole of a file
+    except (ValueError, KeyError, TypeError, RecursionError):  # not the whole of a file
         return False
     return Path(about.get('checkpoint', '')).name == checkpoint.name and (about.get('rerank', False) or not rerank)

@@ -122,7 +122,7 @@ def read_numbers(results: str | Path, checkpoint: str) -> dict:
         settings = json.loads(Path(results).read_text(encoding='utf-8'))
         about = settings.pop('about')
         numbers = {name: {key: round(row[key], 2) for key in METRIC_NAMES} for name, row in settings.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f'{results} is no result of tools/test.py: expected its JSON.') from error
     tested = Path(about.pop('checkpoint', '')).name
     about.pop('config', None)  # the card's own says it; this one is a path of the machine that tested

@@ -18,6 +18,7 @@ from mmengine.config import Config
 from tsgan.evaluation import METRIC_NAMES
 from tsgan.evaluation.compare import by_identity, identity_means
 from tsgan.evaluation.progress import progress
+from tsgan.unpacking import check_unpacked
 from tsgan.whole_files import whole_file
 
 from .building import parts_named
@@ -308,12 +309,20 @@ def write_scores(file: Path, scores: OneTest, state: str) -> None:
 def read_scores(file: Path, state: str) -> OneTest | None:
     """What :func:`write_scores` wrote of this state; None where there is no such file."""
     try:
+        check_unpacked(file)
         with np.load(file) as content:
             if str(content['state']) != state:
                 return None
             settings = [name.removesuffix('/sums') for name in content.files if name.endswith('/sums')]
             return {name: (content[f'{name}/sums'], content[f'{name}/counts']) for name in settings}
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile):  # not there, or damaged: it is made again
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        BadZipFile,
+    ):  # not there, or damaged: it is made again
         return None
 
 

@@ -56,7 +56,7 @@ class StepTimes:
             for row, time in content['rows'].items():
                 images = {modality: ImageCost(**cost) for modality, cost in time['images'].items()}
                 self.times[row] = StepTime(time['seconds'], images)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f'{self.file} holds no times of steps: remove it, and they are measured anew.') from error
 
     def measure(self, wanted: Sequence[str]) -> None:

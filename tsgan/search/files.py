@@ -35,6 +35,7 @@ def writing(folder: Path) -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f'{folder} is a file: a gallery is a folder of its own.')
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_link(folder / LOCK)  # it is emptied when it is opened
     if not (folder / LIST).exists() and any(not ours(path) for path in folder.iterdir()):
         raise FileExistsError(f'{folder} holds other things: a gallery needs a folder of its own.')
     try:
@@ -47,6 +48,19 @@ def writing(folder: Path) -> Iterator[None]:
 def is_in(folder: Path, file: Path | None) -> bool:
     """Whether a file lies in a folder, and is still there."""
     return file is not None and os.path.realpath(file.parent) == os.path.realpath(folder) and file.exists()
+
+
+def file_in(folder: Path, name: str) -> Path:
+    """The file of this name in a gallery's folder. Raises ValueError where it would lie elsewhere."""
+    if Path(name).name != name:
+        raise ValueError(f'{folder / LIST} names {name!r}, outside its folder: expected the name of a file in it.')
+    refuse_link(folder / name)
+    return folder / name
+
+
+def refuse_link(file: Path) -> None:
+    if file.is_symlink():
+        raise ValueError(f'{file} is a link to {os.readlink(file)}: expected the file itself in the gallery.')
 
 
 def ours(path: Path) -> bool:
@@ -67,9 +81,10 @@ def read_list(folder: Path) -> dict:
             raise FileNotFoundError(f'no gallery at {folder}.')
         seems = 'a folder without gallery.json' if folder.is_dir() else seems_file(folder)
         raise ValueError(f'{folder} is no gallery but {seems}: expected what Gallery.save writes.')
+    refuse_link(file)
     try:
         content = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{file} is damaged: {error}.') from error
     if not isinstance(content, dict) or content.get('kind') != KIND:
         raise ValueError(f'{file} is of another program: expected what Gallery.save writes.')
@@ -120,6 +135,7 @@ def open_array(file: Path, mapped: bool = False) -> np.ndarray:
         ValueError: When the file is damaged.
     """
     try:
-        return np.load(file, mmap_mode='r' if mapped else None, allow_pickle=False)
-    except (ValueError, EOFError, TokenError) as error:
+        array = np.lib.format.open_memmap(file, mode='r')  # which looks whether the file is as long as it says
+    except (ValueError, EOFError, TokenError, OverflowError, MemoryError) as error:
         raise ValueError(f'{file} is damaged: {error}.') from error
+    return array if mapped else np.array(array)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .files import is_in, new_name, open_array, write_array
+from .files import file_in, is_in, new_name, open_array, write_array
 
 PART_BYTES = 2**27  # of a full part: what removing one row makes anew
 MAX_QUERIES = 256  # at a time: a product of them and a part is 64 MiB at 512 dimensions
@@ -193,9 +193,9 @@ class Flat:
             ValueError: When the files do not hold what they should.
         """
         for name in state['parts']:
-            file = folder / Path(name).name
-            ids = open_array(file.with_suffix('.ids.npy'))
-            vectors = open_array(file.with_suffix('.npy'), mapped=True)
+            file = folder / name
+            ids = open_array(file_in(folder, f'{name}.ids.npy'))
+            vectors = open_array(file_in(folder, f'{name}.npy'), mapped=True)
             if ids.dtype != np.int64 or vectors.dtype != np.float32 or vectors.shape != (*ids.shape, self.dim):
                 raise ValueError(
                     f'{file}.npy holds {vectors.dtype} {vectors.shape}, where {self.dim} numbers for each of its ids, '

@@ -23,7 +23,7 @@ class HNSW(Indexed):
         exact_below (int): Up to so many rows, the search is exact. Defaults to 10,000.
     """
 
-    name = 'hnsw'
+    name, kind = 'hnsw', 'IndexHNSWSQ'
 
     def __init__(
         self, dim: int, m: int = 16, ef_construction: int = 64, ef_search: int = 512, exact_below: int = 10_000

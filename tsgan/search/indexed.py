@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tsgan.extras import need
+from tsgan.unpacking import most
 
-from .files import is_in, new_name, open_array, write_array
+from .files import file_in, is_in, new_name, open_array, write_array
 from .flat import Flat
 
 MANY = 16  # are asked for: one row in so many
@@ -27,6 +28,7 @@ class Indexed:
     """
 
     name: str
+    kind: str  # class of its index
     max_topk = Flat.max_topk
 
     def __init__(self, dim: int, exact_below: int) -> None:
@@ -131,12 +133,32 @@ class Indexed:
         self.exact.load(folder, state)
         if 'index' not in state:
             return
-        file = folder / Path(state['index']).name
-        if check_sum(file.with_suffix('.faiss')) != state['sum']:
-            print(f'{file}.faiss is damaged, and is made anew', file=sys.stderr)  # faiss could crash of it
+        name = state['index']
+        file, index, labels = folder / name, file_in(folder, f'{name}.faiss'), file_in(folder, f'{name}.ids.npy')
+        labels = open_array(labels)
+        found = self.read_index(index, len(labels)) if check_sum(index) == state['sum'] else None
+        if found is None:
+            print(f'{index} is damaged, and is made anew', file=sys.stderr)
             return
-        self.index = self.faiss.read_index(str(file.with_suffix('.faiss')))
-        self.labels, self.file, self.made_for = open_array(file.with_suffix('.ids.npy')), file, state['made_for']
+        self.index, self.labels, self.file, self.made_for = found, labels, file, state['made_for']
+
+    def read_index(self, file: Path, count: int) -> object | None:
+        """The index in a file, which may be of anybody; None where it is none of this engine over so many entries."""
+        faiss = self.faiss
+        limited = hasattr(faiss, 'set_deserialization_vector_byte_limit')  # in older ones it is not
+        before = faiss.get_deserialization_vector_byte_limit() if limited else None
+        try:
+            if limited:  # of each part: room is made before it is read
+                faiss.set_deserialization_vector_byte_limit(most(file))
+            # lists may lie in a file of their own, which the index names
+            index = faiss.read_index(str(file), faiss.IO_FLAG_READ_ONLY | faiss.IO_FLAG_ONDISK_SAME_DIR)
+        except (RuntimeError, MemoryError):
+            return None
+        finally:
+            if limited:
+                faiss.set_deserialization_vector_byte_limit(before)
+        whole = type(index).__name__ == self.kind and (index.d, index.ntotal) == (self.dim, count)
+        return index if whole and index.metric_type == faiss.METRIC_INNER_PRODUCT else None
 
 
 def check_sum(file: Path) -> int:

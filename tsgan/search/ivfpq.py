@@ -23,7 +23,7 @@ class IVFPQ(Indexed):
         exact_below (int): Up to so many rows, the search is exact. Defaults to 10,000.
     """
 
-    name = 'ivfpq'
+    name, kind = 'ivfpq', 'IndexIVFPQ'
 
     def __init__(
         self,

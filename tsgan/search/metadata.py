@@ -59,9 +59,11 @@ def checked(fields: object, where: object) -> dict:
 
 def read_csv(file: Path, text: str) -> list[tuple[int, dict]]:
     reader, rows = csv.DictReader(io.StringIO(text), restkey=None), []
-    if 'path' not in (reader.fieldnames or ()):
-        raise ValueError(f'{file} has no column `path`, but {", ".join(reader.fieldnames or ())}: expected {EXPECTED}.')
     try:
+        if 'path' not in (reader.fieldnames or ()):
+            raise ValueError(
+                f'{file} has no column `path`, but {", ".join(reader.fieldnames or ())}: expected {EXPECTED}.'
+            )
         for fields in reader:
             if None in fields:
                 raise ValueError(f'{file}, line {reader.line_num}: more fields than the header has.')

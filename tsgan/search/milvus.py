@@ -143,4 +143,20 @@ class Milvus:
         return {'collection': self.collection, 'last': self.last, 'files': []}
 
     def load(self, folder: Path, state: dict) -> None:
-        self.collection, self.last = state['collection'], state['last']
+        """Know the collection of a gallery again.
+
+        Raises:
+            ValueError: When its vectors are with a server that ``MILVUS_URI`` does not name, or in a file elsewhere
+                than beside the gallery: a gallery of somebody else could name any.
+        """
+        if self.uri != os.environ.get('MILVUS_URI') and not self.is_beside(folder):
+            raise ValueError(
+                f'{folder} has its vectors in {self.uri}, which is not beside it: where that is right, set MILVUS_URI '
+                'in the environment to it.'
+            )
+        self.collection, self.last = str(state['collection']), int(state['last'])
+
+    def is_beside(self, folder: Path) -> bool:
+        """Whether the vectors lie in a file that is there, in the folder of a gallery's folder or below it."""
+        file = Path(os.path.realpath(self.uri))
+        return '://' not in self.uri and file.exists() and file.is_relative_to(os.path.realpath(folder.parent))

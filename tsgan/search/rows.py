@@ -68,6 +68,9 @@ class Rows:
         if not file.is_file():
             raise FileNotFoundError(errno.ENOENT, 'no rows of a gallery', str(file))
         self._connect(f'{file.resolve().as_uri()}?mode=ro&immutable=1')
+        made = "type IN ('view', 'trigger') OR sql LIKE 'CREATE VIRTUAL%'"  # of other things, and rows without end
+        if found := self._query(f'SELECT type, name FROM sqlite_master WHERE {made}'):
+            raise ValueError(f'{file}: no rows of a gallery, but a {found[0][0]} {found[0][1]}: expected tables alone.')
         self._query(f'SELECT id, {", ".join(COLUMNS)} FROM rows LIMIT 1')
 
     def _connect(self, place: str) -> None:
@@ -246,7 +249,10 @@ class Rows:
 
 def as_dict(row: Iterable) -> dict:
     row = dict(zip(COLUMNS, row, strict=True))
-    row['own'] = json.loads(row['own'])
+    try:
+        row['own'] = dict(json.loads(row['own']))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f'the row {row["key"]!r} of a gallery is damaged: {error}.') from error
     return row
 
 

@@ -63,12 +63,12 @@ def read_curves(work_dir: str | Path) -> dict[str, Curve]:
 
 def _lines(file: Path):
     """The lines of a log; the last one may be cut off, where its training was killed."""
-    texts = file.read_text(encoding='utf-8').splitlines()
+    texts = file.read_text(encoding='utf-8', errors='replace').splitlines()
     for number, text in enumerate(texts, start=1):
         try:
             line = json.loads(text)
             line['step'] = int(line['step'])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(texts):
                 return
             raise ValueError(

@@ -145,7 +145,7 @@ def read_results(file: Path) -> tuple[dict[str, dict], dict]:
         content = json.loads(file.read_text(encoding='utf-8'))
         about = content.pop('about')
         complete = all(name in row for row in content.values() for name in (*METRIC_NAMES, 'num_trials', 'reranked'))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f'{file} is not what tools/test.py writes ({error!r}): test the model again.') from error
     if not content or not complete:
         raise ValueError(f'{file} is not what tools/test.py writes: test the model again.')

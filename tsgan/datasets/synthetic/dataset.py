@@ -170,7 +170,7 @@ def _is_finished(root, parameters, force):
     if (root / DONE).exists():
         try:
             found = json.loads((root / DONE).read_text())
-        except ValueError:
+        except (ValueError, RecursionError):
             found = {}
         if found == parameters and not force:
             return True

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from ..features import FeatureTable
 from .base import Setting, Trial, check_frames, draw_one_per_folder, folders
 from .layouts import SYSU_IR, SYSU_RGB, check_cameras
+from .matlab import read_cells
 
 
 def same_room(table: FeatureTable, query: np.ndarray, gallery: np.ndarray) -> np.ndarray:
@@ -139,16 +138,12 @@ class SYSUMM01Protocol:
 
 def _load_permutations(path: str, num_trials: int) -> dict[tuple[int, int], np.ndarray]:
     """Permutations (10, n) of the numbers 1..n by (camera, identity), of the folders that hold images."""
-    try:
-        cells = loadmat(path)['rand_perm_cam'].ravel()
-        perms = {
-            (cam, pid): perm.astype(int)  # stored as uint8
-            for cam, cell in enumerate(cells, start=1)
-            for pid, perm in enumerate(cell.ravel(), start=1)
-            if perm.size
-        }
-    except (MatReadError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
-        raise ValueError(f'{path} is no MATLAB 5 file with a cell array `rand_perm_cam`.') from error
+    perms = {
+        (cam, pid): perm.astype(int)  # stored as uint8
+        for cam, cell in enumerate(read_cells(path, 'rand_perm_cam'), start=1)
+        for pid, perm in enumerate(cell, start=1)
+        if perm.size
+    }
     for (cam, pid), perm in perms.items():
         if perm.ndim != 2 or (np.sort(perm, axis=1) != np.arange(1, perm.shape[1] + 1)).any():
             raise ValueError(
