@@ -24,7 +24,9 @@ class TwoSlots(TSGAN):
         smooth.scatter_(1, labels[:, None], 1 - 0.1 + 0.1 / output.logits.shape[1])
         by_hand = 3 * -(smooth * output.logits.log_softmax(1)).sum(1).mean()
         assert torch.allclose(by_hand, identity(output.logits, labels), rtol=1e-5)
-        return {'loss_id': identity(output.logits, labels), 'loss_tri': triplet(output.vector, labels)}
+        said = triplet(output.vector, labels)
+        shares = {f'tri_{name}': said[name] for name in ('active', 'at_margin')}
+        return {'loss_id': identity(output.logits, labels), 'loss_tri': said['loss'], **shares}
 
 
 def test_tsgans_weights_after_three_steps_are_those_of_two_fixed_losses_bit_by_bit(

@@ -117,7 +117,7 @@ def test_loss_terms_are_the_equations_recomputed_by_hand(make_tsgan, make_batch)
         assert torch.allclose(terms['loss_ts_cd'], 0.006 * channel(t_fake, s_rgb), atol=1e-6)  # Eq. 15
         labels = step.labels.repeat(3)
         assert torch.allclose(terms['loss_id'], model.losses.loss_id.loss(out.logits, labels), atol=1e-5)
-        assert torch.allclose(terms['loss_tri'], model.losses.loss_tri.loss(out.vector, labels), atol=1e-5)
+        assert torch.allclose(terms['loss_tri'], model.losses.loss_tri.loss(out.vector, labels)['loss'], atol=1e-5)
 
     with model.only('discriminators'):
         terms = model.discriminators_loss(step)

@@ -1,4 +1,5 @@
 from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
+from .collapse_hook import CollapseHook
 from .finite_loss_hook import FiniteLossHook
 from .hooks import (
     AlternatingPhasesHook,
@@ -14,6 +15,7 @@ from .quiet_runner import QuietRunner
 __all__ = [
     'MirrorFeaturesHook',
     'AlternatingPhasesHook',
+    'CollapseHook',
     'EpochSeedHook',
     'FiniteLossHook',
     'FitMetricHook',
