@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.optim import build_optim_wrapper
 from small_models import BASELINE, NUM_IDS, TSGAN, build, build_align_gan, build_cmgan
 
 from tsgan.engine import FiniteLossHook
@@ -30,6 +31,7 @@ TERMS = {  # model -> phase -> all its terms
     'DEEN': {'reid': ['loss_id', 'loss_tri', 'loss_cpm', 'loss_ort']},
     'MPANet': {'reid': ['loss_id', 'loss_centre', 'loss_overlap', 'loss_modality_id', 'loss_agreement']},
 }
+PHASES = tuple(TERMS['TSGAN'])
 CASES = [(model, phase, term) for model, phases in TERMS.items() for phase, terms in phases.items() for term in terms]
 
 
@@ -157,3 +159,29 @@ def test_nan_in_a_term_is_named_with_its_phase_and_reaches_nothing(name, phase, 
     assert all(p.grad is None for p in model.parameters())
     with pytest.raises(FloatingPointError, match=f'^{phase}/loss is nan, {phase}/{term} is nan in epoch 4, iter'):
         FiniteLossHook().after_train_iter(SimpleNamespace(model=model, epoch=3), 7, outputs=outputs)
+
+
+@pytest.mark.parametrize('skip', [False, True])
+def test_steps_without_any_are_those_of_mmengines_wrapper_bit_by_bit(skip, make_batch):
+    cfg = dict(optimizer=dict(type='Adam', lr=1e-3), clip_grad=dict(max_norm=1.0), accumulative_counts=2)
+    states = []
+    for by_hand in (False, True):
+        torch.manual_seed(0)
+        model = build(TSGAN).train()
+        model.skip_not_finite = skip
+        wrapper = build_optim_wrapper(
+            model,
+            dict(constructor='PerModuleOptimWrapperConstructor', **{phase: copy.deepcopy(cfg) for phase in PHASES}),
+        )
+        for seed in range(3):
+            batch = make_batch(seed=seed)
+            if not by_hand:
+                model.train_step(batch, wrapper)
+                continue
+            step = model.make_step(**model.data_preprocessor(batch, True))
+            for phase in PHASES:
+                with model.only(phase), wrapper[phase].optim_context(getattr(model, phase)):
+                    loss, _ = model.parse_losses(getattr(model, f'{phase}_loss')(step))
+                    wrapper[phase].update_params(loss)
+        states.append(kept(model, wrapper))
+    assert same(*states)
