@@ -39,6 +39,7 @@ def entry(cfg, key):
         ('randomness.sed=1', 'randomness.seed'),
         ('visualizer.vis_backends.1.typ=x', 'visualizer.vis_backends.1.type'),
         ('model.loss_adv.type=LSGANLos', 'LSGANLoss'),
+        ('optim_wrapper.generator.optimizer.lr=1', 'optim_wrapper.generators'),
         ("model={'gan_wieght': 1}", 'model.gan_weight'),
     ],
 )
@@ -129,6 +130,13 @@ def test_values_arrive_as_typed(key, text, value):
         ('launcher=pytorch', 'expected as --launcher'),
         ('model.gan_weight', 'expected an option as KEY=VALUE'),
         ('split=3', 'split: the config has no such entry'),
+        ('optim_wrapper.student.optimizer.lr=1', 'no phase student; it has optimizers of reid, generators, discrimin'),
+        (
+            '+optim_wrapper.student.optimizer.lr=1',
+            "TSGAN has no phase 'student'; it has generators, reid, discriminators",
+        ),
+        ('model.loss_adv.weight=1', 'VanillaGANLoss. has no weight'),  # whose class has no __init__ of its own
+        ('optim_wrapper.discriminators=None', 'optim_wrapper.discriminators: .* has no optimizer; expected dict'),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_a_sentence(option, said):
@@ -245,6 +253,7 @@ def test_a_variable_that_no_entry_has_any_more_is_refused():
         ('train_cfg = dict(max_epochs=1.5)', 'train_cfg.max_epochs: expected a whole number, not 1.5.'),
         ("model = dict(gan_weight='big')", "model.gan_weight: expected a number, not 'big'."),
         ('model = dict(map_from=3)', 'model.map_from: expected text, not 3.'),
+        ('model = dict(loss_adv=dict(weight=1))', 'model.loss_adv.weight: VanillaGANLoss takes no such argument'),
         ('model = dict(loss_adv=3)', 'model.loss_adv: expected a list or a dict, not 3.'),
     ],
 )

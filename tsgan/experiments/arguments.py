@@ -14,6 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, Runner, TestLoop, ValLoop
+from torch.nn import Module
 from torch.utils.data import DataLoader
 
 import tsgan.registry  # noqa: F401  makes the scope `tsgan` known to MMEngine's registries
@@ -24,6 +25,8 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 def parameters(function: Callable) -> set[str]:
     """Names of the parameters of a function or class; '**' among them where it takes any others, too, and those of the
     classes that it is one of, to which it may hand these."""
+    if getattr(function, '__init__', None) is Module.__init__:  # which takes any, and then refuses them
+        return set()
     found = inspect.signature(function).parameters
     names = {'**' if p.kind is p.VAR_KEYWORD else name for name, p in found.items() if p.kind is not p.VAR_POSITIONAL}
     if '**' in names and isinstance(function, type):

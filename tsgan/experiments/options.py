@@ -207,6 +207,11 @@ def check_new_key(cfg: Config, key: str, depth: int, node: dict) -> None:
     known = arguments(prefix, node)
     if known and (name in known or ('**' in known and not get_close(name, known))):
         return
+    if prefix == 'optim_wrapper' and 'type' not in node:  # one for each phase, and no others: not with a + either
+        phases = [phase for phase in node if isinstance(node[phase], dict)]
+        near = [f'{prefix}.{phase}' for phase in get_close(name, set(phases))]
+        otherwise = f'; it has optimizers of {", ".join(phases)}.'
+        raise NoSuchEntry(f'{key}: the model has no phase {name}{suggestion(near, otherwise)}')
     inside = f'{prefix}.' if prefix else ''
     near = nearest(cfg, '.'.join(parts[: depth + 1]), {f'{inside}{k}' for k in (known or set()) - {'**'}})
     where = f'{prefix} ({node["type"]})' if 'type' in node else prefix
