@@ -4,9 +4,13 @@ No network of a test is narrower than 16 channels: requirements/constraints.txt 
 """
 
 import copy
+from pathlib import Path
+
+from mmengine.config import Config
 
 from tsgan.registry import MODELS
 
+CONFIGS = Path(__file__).parents[1] / 'configs'
 HEIGHT, WIDTH = 64, 32  # the joint discriminator halves five times
 NUM_IDS = 6
 
@@ -53,3 +57,27 @@ TSGAN = dict(
 
 def build(cfg: dict, **changes):
     return MODELS.build(copy.deepcopy({**cfg, **changes}))
+
+
+def build_align_gan(**changes):
+    """AlignGAN of the synthetic row, smaller still, but with two sizes: 3 of a batch's pairs are the GAN's."""
+    cfg = Config.fromfile(CONFIGS / 'synthetic/rivals/align_gan.py').model
+    cfg.reid.encoder.checkpoint = None
+    cfg.reid.encoder.backbone.update(stem_channels=16, base_channels=16)
+    cfg.reid.head.update(in_channels=128, num_classes=NUM_IDS, embedding_channels=16)
+    cfg.generators.generator.update(base_channels=16, num_blocks=1)
+    cfg.discriminators.ir.update(map_channels=128, base_channels=16, reduced_channels=16)
+    for patch in (cfg.discriminators.rgb, cfg.warmup_discriminators.rgb, cfg.warmup_discriminators.ir):
+        patch.update(base_channels=16, num_downs=2)
+    cfg.update(gan_pairs=3, reid_size=(96, 48), **changes)
+    return MODELS.build(cfg)
+
+
+def build_cmgan():
+    """cmGAN of the synthetic row, smaller still."""
+    cfg = Config.fromfile(CONFIGS / 'synthetic/rivals/cmgan.py').model
+    cfg.reid.encoder.checkpoint = None
+    cfg.reid.encoder.backbone.update(stem_channels=16, base_channels=16)
+    cfg.reid.head.update(in_channels=128, num_classes=NUM_IDS)
+    cfg.discriminator.update(in_channels=128, hidden=(64, 16))
+    return MODELS.build(cfg)

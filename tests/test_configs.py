@@ -71,7 +71,7 @@ def test_losses_in_half_precision_are_those_of_float32(name, make_batch):
         _, model, wrapper, batch = training(name, make_batch)
         with torch.autocast(model.data_preprocessor.device.type, dtype=torch.float16, enabled=half):
             log = model.train_step(batch, wrapper)
-        logs.append({term: value.float() for term, value in log.items()})
+        logs.append({term: value.float() for term, value in log.items() if 'loss' in term})  # shares go by steps
     torch.testing.assert_close(logs[1], logs[0], rtol=0.05, atol=0.02)
 
 

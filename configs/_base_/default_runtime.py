@@ -9,6 +9,7 @@ default_hooks = dict(
     ),  # all randomness follows from the seed and the place in the training: exact --resume
     identity_count=dict(type='IdentityCountHook'),
     finite_loss=dict(type='FiniteLossHook'),  # NaN stops a training before it reaches a checkpoint
+    collapse=dict(type='CollapseHook'),  # warns of a stuck triplet, a discriminator that has won, one picture for all
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then

@@ -9,6 +9,7 @@ from tsgan.experiments import load_config, options
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 TSGAN = 'synthetic/tsgan_jd'
+MISTAKEN = '{0}: {1} takes no such argument; did you mean {0}{2}?'  # a letter is missing
 
 
 def load(*options, name=TSGAN):
@@ -38,6 +39,7 @@ def entry(cfg, key):
         ('randomness.sed=1', 'randomness.seed'),
         ('visualizer.vis_backends.1.typ=x', 'visualizer.vis_backends.1.type'),
         ('model.loss_adv.type=LSGANLos', 'LSGANLoss'),
+        ('optim_wrapper.generator.optimizer.lr=1', 'optim_wrapper.generators'),
         ("model={'gan_wieght': 1}", 'model.gan_weight'),
     ],
 )
@@ -94,8 +96,8 @@ def test_a_new_hook_takes_its_arguments_in_any_order_of_the_options():
         ('test_evaluator.protocol.modes', 'all,indoor', ('all', 'indoor')),  # not in the config
         ('test_evaluator.protocol.shots', '[1]', (1,)),
         ('custom_hooks.0.phases', 'generators,reid', ['generators', 'reid']),
-        ('custom_hooks.0.phases', '[reid,[a,(b,3)]]', ['reid', ['a', ('b', 3)]]),
-        ('custom_hooks.0.phases', '["a b","c,d"]', ['a b', 'c,d']),
+        ('test_evaluator.protocol.modes', '[reid,[a,(b,3)]]', ('reid', ['a', ('b', 3)])),
+        ('test_evaluator.protocol.modes', '["a b","c,d"]', ('a b', 'c,d')),
         ('custom_hooks.0.phases', 'reid,', ['reid']),
     ],
 )
@@ -128,6 +130,13 @@ def test_values_arrive_as_typed(key, text, value):
         ('launcher=pytorch', 'expected as --launcher'),
         ('model.gan_weight', 'expected an option as KEY=VALUE'),
         ('split=3', 'split: the config has no such entry'),
+        ('optim_wrapper.student.optimizer.lr=1', 'no phase student; it has optimizers of reid, generators, discrimin'),
+        (
+            '+optim_wrapper.student.optimizer.lr=1',
+            "TSGAN has no phase 'student'; it has generators, reid, discriminators",
+        ),
+        ('model.loss_adv.weight=1', 'VanillaGANLoss. has no weight'),  # whose class has no __init__ of its own
+        ('optim_wrapper.discriminators=None', 'optim_wrapper.discriminators: .* has no optimizer; expected dict'),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_a_sentence(option, said):
@@ -203,6 +212,49 @@ def test_a_variable_that_no_entry_has_any_more_is_refused():
         ),
         ("model = dict(loss_cyc=dict(type='Cycle'))", "model.loss_cyc.type: no 'Cycle' is registered"),
         ("default_hooks = dict(a=dict(type='EpochSeedHook', b=1))", 'default_hooks.a.b: EpochSeedHook takes no such'),
+        ('modle = dict(gan_weight=1)', 'modle: nothing reads an entry of this name; did you mean model?'),
+        ('train_cgf = dict(max_epochs=1)', 'train_cgf: nothing reads an entry of this name; did you mean train_cfg?'),
+        ('train_cfg = dict(max_epoch=3)', MISTAKEN.format('train_cfg.max_epoch', 'EpochBasedTrainLoop', 's')),
+        ('train_dataloader = dict(bath_size=3)', 'train_dataloader.bath_size: train_dataloader takes no such'),
+        (
+            'randomness = dict(sed=3)',
+            'randomness.sed: randomness takes no such argument; did you mean randomness.seed?',
+        ),
+        ('log_processor = dict(window_sise=3)', 'log_processor.window_sise: log_processor takes no such argument; did'),
+        (
+            'train_dataloader = dict(batch_sampler=dict(num_pair=3))',
+            MISTAKEN.format('train_dataloader.batch_sampler.num_pair', 'IdentityPairBatchSampler', 's'),
+        ),
+        (
+            'default_hooks = dict(logger=dict(intervall=1))',
+            'default_hooks.logger.intervall: LoggerHook takes no such argument; did you mean default_hooks.logger.int',
+        ),
+        (
+            'model = dict(losses=dict(loss_tri=dict(loss=dict(margn=1))))',
+            'model.losses.loss_tri.loss.margn: BatchHardTripletLoss takes no such argument; did you mean model.losses',
+        ),
+        (
+            "train_dataloader = dict(dataset=dict(pipeline=[dict(type='Resize', scal=(1, 2))]))",
+            MISTAKEN.format('train_dataloader.dataset.pipeline.0.scal', 'Resize', 'e'),
+        ),
+        (
+            'optim_wrapper = dict(reid=dict(optimizer=dict(lrr=1)))',
+            'optim_wrapper.reid.optimizer.lrr: Adam takes no such argument; did you mean optim_wrapper.reid.optimizer',
+        ),
+        (  # takes **kwargs
+            "param_scheduler = [dict(type='LinearLR', start_facto=0.1)]",
+            MISTAKEN.format('param_scheduler.0.start_facto', 'LinearLR', 'r'),
+        ),
+        (
+            "optim_wrapper = dict(reid=dict(optimizer=dict(lr='abc')))",
+            'optim_wrapper.reid.optimizer.lr: expected a num',
+        ),
+        ("train_cfg = dict(max_epochs='ten')", "train_cfg.max_epochs: expected a whole number, not 'ten'."),
+        ('train_cfg = dict(max_epochs=1.5)', 'train_cfg.max_epochs: expected a whole number, not 1.5.'),
+        ("model = dict(gan_weight='big')", "model.gan_weight: expected a number, not 'big'."),
+        ('model = dict(map_from=3)', 'model.map_from: expected text, not 3.'),
+        ('model = dict(loss_adv=dict(weight=1))', 'model.loss_adv.weight: VanillaGANLoss takes no such argument'),
+        ('model = dict(loss_adv=3)', 'model.loss_adv: expected a list or a dict, not 3.'),
     ],
 )
 def test_a_config_file_with_what_its_classes_do_not_take_is_refused(tmp_path, change, said):
@@ -210,6 +262,50 @@ def test_a_config_file_with_what_its_classes_do_not_take_is_refused(tmp_path, ch
     with pytest.raises(ValueError) as error:
         load_config(str(tmp_path / 'mine.py'))
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (
+            "custom_hooks = [dict(type='AlternatingPhasesHook', phases=['reid', 'generatorz'])]",
+            "custom_hooks.0.phases.1: TSGAN has no phase 'generatorz'; did you mean generators?",
+        ),
+        (
+            "custom_hooks = [dict(type='AlternatingPhasesHook', phases=[dict(name='teacher', every=2)])]",
+            "custom_hooks.0.phases.0: TSGAN has no phase 'teacher'; it has generators, reid, discriminators.",
+        ),
+        (
+            "custom_hooks = [dict(type='AlternatingPhasesHook', phases=['reid'], terms={'ried/loss_ts_cd': 5})]",
+            "custom_hooks.0.terms.ried/loss_ts_cd: TSGAN has no phase 'ried'; did you mean reid?",
+        ),
+        (
+            "optim_wrapper = dict(generator=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1)))",
+            "optim_wrapper.generator: TSGAN has no phase 'generator'; did you mean generators?",
+        ),
+        (
+            'optim_wrapper = dict(discriminators=None)',
+            'optim_wrapper.discriminators: TSGAN trains in this phase, which',
+        ),
+        (
+            "optim_wrapper = dict(_delete_=True, constructor='PerModuleOptimWrapperConstructor', "
+            "generators=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1)))",
+            'optim_wrapper.reid: TSGAN trains in this phase, which has no optimizer; expected dict(type=',
+        ),
+    ],
+)
+def test_phases_and_optimizers_of_a_config_are_those_that_its_model_has(tmp_path, change, said):
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{CONFIGS}/{TSGAN}.py'\n{change}\n")
+    with pytest.raises(ValueError) as error:
+        load_config(str(tmp_path / 'mine.py'))
+    assert str(error.value).startswith(said)
+
+
+def test_an_option_that_names_another_phase_is_refused_and_a_variable_of_ones_own_is_none(tmp_path):
+    with pytest.raises(ValueError, match='custom_hooks.0.phases.0: TSGAN has no phase .genrators.; did you mean gen'):
+        load('custom_hooks.0.phases=[genrators,reid]')
+    (tmp_path / 'mine.py').write_text(f"_base_ = '{CONFIGS}/{TSGAN}.py'\nmine = dict(sizes=3)\nimg_size = 'any'\n")
+    assert load_config(str(tmp_path / 'mine.py')).mine == dict(sizes=3)
 
 
 @pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=str)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from module_states import moved, state
+from small_models import build_cmgan
 
 from tsgan.registry import HOOKS, MODELS
 
@@ -13,13 +14,8 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 @pytest.fixture
 def model():
-    """The model of the synthetic row, smaller still, in eval mode: with BN statistics that stay."""
-    cfg = Config.fromfile(CONFIGS / 'synthetic/rivals/cmgan.py').model
-    cfg.reid.encoder.checkpoint = None
-    cfg.reid.encoder.backbone.update(stem_channels=16, base_channels=16)
-    cfg.reid.head.update(in_channels=128, num_classes=6)
-    cfg.discriminator.update(in_channels=128, hidden=(64, 16))
-    return MODELS.build(cfg).eval()
+    """The small model, in eval mode: with BN statistics that stay."""
+    return build_cmgan().eval()
 
 
 @pytest.fixture

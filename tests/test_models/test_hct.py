@@ -30,9 +30,12 @@ def test_the_losses_are_the_papers_sums_over_stripes(name, smoothing, weight):
     output = ReIDOutput(None, None, joined, joined, None, {}, parts)
     labels, is_rgb = torch.arange(4).repeat_interleave(2).repeat(2), torch.arange(16) < 8
     found = sum(named(loss(output, labels, is_rgb))['loss'] for loss in losses.values())
-    centres = HeteroCentreTripletLoss(margin=0.3)
+
+    def centres(of):
+        return HeteroCentreTripletLoss(margin=0.3)(of, labels, is_rgb)['loss']
+
     expected = sum(F.cross_entropy(z, labels, label_smoothing=smoothing) for z in logits)
-    expected = expected + centres(joined, labels, is_rgb) + weight * sum(centres(v, labels, is_rgb) for v in vectors)
+    expected = expected + centres(joined) + weight * sum(map(centres, vectors))
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)  # soft labels are float32
 
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from tsgan.models.losses import named
 from tsgan.registry import MODELS
 
 
@@ -25,7 +26,7 @@ def triplet_by_hand(vectors, labels, margin, distance=math.dist, across=None):
 def test_triplet_loss_of_a_hand_worked_batch():
     # anchors at 0, 1 of identity 0 and 3, 7 of identity 1: hardest positives 1, 1, 4, 4, negatives 3, 2, 2, 6
     vectors = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
-    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))(vectors, torch.tensor([0, 0, 1, 1]))
+    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))(vectors, torch.tensor([0, 0, 1, 1]))['loss']
     assert loss.item() == pytest.approx((0 + 0 + (0.5 + 4 - 2) + 0) / 4)
 
 
@@ -36,20 +37,34 @@ def test_triplet_loss_equals_loops_over_random_batches(dtype):
         torch.manual_seed(seed)
         vectors, labels = torch.randn(12, 5).to(dtype), torch.randint(0, 4, (12,))
         expected = 2.0 * triplet_by_hand(vectors.tolist(), labels.tolist(), 0.3)
-        assert loss(vectors, labels).item() == pytest.approx(expected, rel=1e-5)
+        assert loss(vectors, labels)['loss'].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_triplet_loss_of_collapsed_vectors_is_the_margin_with_finite_gradients():
     vectors = torch.ones(6, 4, requires_grad=True)
-    loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.3))(vectors, torch.tensor([0, 0, 1, 1, 2, 2]))
+    said = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.3))(vectors, torch.tensor([0, 0, 1, 1, 2, 2]))
+    loss = said['loss']
     loss.backward()
     assert loss.item() == pytest.approx(0.3)
     assert vectors.grad.isfinite().all()
 
 
+def test_anchors_that_are_active_and_those_at_the_margin_are_counted():
+    # hardest positives 1, 1, 1.02, 1.02 and negatives 2, 1, 1, 2.02 of anchors at 0, 1, 2 and 3.02, with margin 0.5
+    vectors = torch.tensor([[0.0], [1.0], [2.0], [3.02]])
+    said = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5))(vectors, torch.tensor([0, 0, 1, 1]))
+    assert (said['active'].item(), said['at_margin'].item()) == (0.5, 0.5)
+    said = MODELS.build(dict(type='BatchHardTripletLoss', margin=1.5))(vectors, torch.tensor([0, 0, 1, 1]))
+    assert (said['active'].item(), said['at_margin'].item()) == (1.0, 0.5)
+    said = MODELS.build(dict(type='BatchHardTripletLoss'))(torch.ones(4, 2), torch.tensor([0, 0, 1, 1]))
+    assert (said['active'].item(), said['at_margin'].item()) == (1.0, 1.0)
+    said = MODELS.build(dict(type='BatchHardTripletLoss'))(vectors, torch.zeros(4, dtype=torch.long))  # no negatives
+    assert (said['active'].item(), said['at_margin'].item()) == (0.0, 0.0)
+
+
 def test_triplet_loss_of_one_identity_is_zero():
     vectors = torch.randn(4, 3, requires_grad=True)
-    loss = MODELS.build(dict(type='BatchHardTripletLoss'))(vectors, torch.zeros(4, dtype=torch.long))
+    loss = MODELS.build(dict(type='BatchHardTripletLoss'))(vectors, torch.zeros(4, dtype=torch.long))['loss']
     loss.backward()
     assert loss.item() == 0
     assert vectors.grad.abs().max() == 0
@@ -61,8 +76,8 @@ def test_triplets_across_modalities_of_a_hand_worked_batch():
     loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=0.5, across=True))
     is_rgb = torch.tensor([True, True, False, False])
     expected = (0 + (0.5 + 4 - 2) + 0 + 0) / 4
-    assert loss(vectors, labels, is_rgb).item() == loss(vectors, labels, ~is_rgb).item()
-    assert loss(vectors, labels, is_rgb).item() == pytest.approx(expected)
+    assert loss(vectors, labels, is_rgb)['loss'].item() == loss(vectors, labels, ~is_rgb)['loss'].item()
+    assert loss(vectors, labels, is_rgb)['loss'].item() == pytest.approx(expected)
     with pytest.raises(ValueError, match="BatchHardTripletLoss compares modalities.* expected 'rgb' or 'ir'"):
         loss(vectors, labels)
 
@@ -76,7 +91,7 @@ def test_triplets_across_modalities_equal_loops_also_where_an_anchor_has_none(di
     for seed in range(8):
         torch.manual_seed(seed)
         vectors, labels, is_rgb = torch.randn(12, 5), torch.randint(0, 5, (12,)), torch.rand(12) < 0.5
-        values = {across: loss(vectors, labels, is_rgb).item() for across, loss in losses.items()}
+        values = {across: loss(vectors, labels, is_rgb)['loss'].item() for across, loss in losses.items()}
         for across, value in values.items():
             mask = is_rgb.tolist() if across else None
             expected = 2.0 * triplet_by_hand(vectors.tolist(), labels.tolist(), 1.4, function, mask)
@@ -89,7 +104,7 @@ def test_an_anchor_without_a_partner_in_the_other_modality_adds_nothing_and_keep
     vectors = torch.randn(4, 3, requires_grad=True)
     loss = MODELS.build(dict(type='BatchHardTripletLoss', margin=9.0, across=True))
     for is_rgb in ([True] * 4, [True, True, False, False]):  # no other modality; no positive in it
-        value = loss(vectors, torch.tensor([0, 0, 1, 1]), torch.tensor(is_rgb))
+        value = loss(vectors, torch.tensor([0, 0, 1, 1]), torch.tensor(is_rgb))['loss']
         value.backward()
         assert value.item() == 0 and vectors.grad.abs().max() == 0
 
@@ -169,8 +184,8 @@ def test_losses_of_half_precision_are_those_of_the_same_numbers_in_double(cfg, s
     y = (300 * torch.randn(shape)).to(dtype)
     second = {'BatchHardTripletLoss': torch.arange(len(x)) // 2, 'LSGANLoss': True, 'VanillaGANLoss': True}
     loss = MODELS.build(cfg)
-    found = loss(x, second.get(cfg['type'], y))
-    expected = loss(x.double(), second.get(cfg['type'], y.double()))
+    found = named(loss(x, second.get(cfg['type'], y)))['loss']
+    expected = named(loss(x.double(), second.get(cfg['type'], y.double())))['loss']
     assert found.dtype == torch.float32 and expected.dtype == torch.float64
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -184,9 +199,18 @@ def test_losses_printed_as_sums_are_so_many_times_their_means():
     assert whole.item() == pytest.approx(mean.item() * 3 * 8 * 5, rel=1e-5)
     vectors, labels = torch.randn(12, 5), torch.arange(12) // 3
     mean, whole = (
-        MODELS.build(dict(type='BatchHardTripletLoss', reduction=r))(vectors, labels) for r in ('mean', 'sum')
+        MODELS.build(dict(type='BatchHardTripletLoss', reduction=r))(vectors, labels)['loss'] for r in ('mean', 'sum')
     )
     assert whole.item() == pytest.approx(12 * mean.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(('kind', 'between'), [('VanillaGANLoss', 0.0), ('LSGANLoss', 0.5)])
+def test_a_discriminators_accuracy_is_the_mean_of_those_of_real_and_of_fake_images(kind, between):
+    real, fake = torch.tensor([1.0, -1.0, 2.0, 0.1]) + between, torch.tensor([[-1.0, 0.1], [-0.1, -3.0]]) + between
+    alone = torch.cat([fake, fake, fake])  # however many more there are of one
+    loss = MODELS.build(dict(type=kind))
+    assert loss.accuracy(real, fake).item() == loss.accuracy(real, alone).item() == (3 / 4 + 3 / 4) / 2
+    assert loss.accuracy(real.abs() + 1, -fake.abs()).item() == 1
 
 
 @pytest.mark.parametrize('kind', ['CycleConsistencyLoss', 'BatchHardTripletLoss'])

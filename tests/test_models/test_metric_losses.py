@@ -273,14 +273,16 @@ def test_hetero_centre_triplet_of_a_hand_worked_batch():
     labels, is_rgb = torch.tensor([0, 0, 1, 1] * 2), torch.arange(8) < 4
     loss = MODELS.build(dict(type='HeteroCentreTripletLoss', margin=0.5))
     hinges = [0.5 + 1 - 3, 0.5 + 1 - 2, 0.5 + 5 - 2, 0.5 + 5 - 7]
-    assert loss(vectors, labels, is_rgb).item() == pytest.approx(sum(max(0, h) for h in hinges) / 4)
+    said = loss(vectors, labels, is_rgb)
+    assert said['loss'].item() == pytest.approx(sum(max(0, h) for h in hinges) / 4)
+    assert (said['active'].item(), said['at_margin'].item()) == (0.25, 0)  # a hinge of 0 is not
 
 
 def test_a_centre_without_one_of_the_other_modality_adds_nothing():
     # centres: identity 0 at 0 (RGB) and 1 (IR), identity 1 at 1.25, of RGB images only
     vectors, labels = torch.tensor([[0.0], [1.25], [1.0]]), torch.tensor([0, 1, 0])
     loss = MODELS.build(dict(type='HeteroCentreTripletLoss', margin=0.5))
-    found = loss(vectors, labels, torch.tensor([True, True, False])).item()
+    found = loss(vectors, labels, torch.tensor([True, True, False]))['loss'].item()
     assert found == pytest.approx((0.5 + 1 - 1.25 + 0.5 + 1 - 0.25) / 3)
 
 

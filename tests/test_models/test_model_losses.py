@@ -24,7 +24,9 @@ class TwoSlots(TSGAN):
         smooth.scatter_(1, labels[:, None], 1 - 0.1 + 0.1 / output.logits.shape[1])
         by_hand = 3 * -(smooth * output.logits.log_softmax(1)).sum(1).mean()
         assert torch.allclose(by_hand, identity(output.logits, labels), rtol=1e-5)
-        return {'loss_id': identity(output.logits, labels), 'loss_tri': triplet(output.vector, labels)}
+        said = triplet(output.vector, labels)
+        shares = {f'tri_{name}': said[name] for name in ('active', 'at_margin')}
+        return {'loss_id': identity(output.logits, labels), 'loss_tri': said['loss'], **shares}
 
 
 def test_tsgans_weights_after_three_steps_are_those_of_two_fixed_losses_bit_by_bit(
@@ -175,7 +177,7 @@ def test_losses_of_parts_are_their_mean_and_of_both_that_and_the_whole():
         value = MODELS.build(dict(ENTROPY, of=of))(output, labels, None)
         assert torch.allclose(value if of == 'whole' else value['loss'], expected)
     triplet = dict(type='OnVectors', loss=dict(type='BatchHardTripletLoss'), of='parts')
-    by_hand = [MODELS.build(triplet['loss'])(part.vector, labels) for part in output.parts]
+    by_hand = [MODELS.build(triplet['loss'])(part.vector, labels)['loss'] for part in output.parts]
     assert torch.allclose(MODELS.build(triplet)(output, labels, None)['loss'], sum(by_hand) / 2)
     with pytest.raises(ValueError, match='needs a network with heads of parts: give model.reid.parts'):
         MODELS.build(triplet)(net_of()(torch.randn(4, 3, 64, 32)), labels, None)
@@ -265,7 +267,9 @@ def test_a_second_view_stands_where_the_fake_infrared_image_stood(teacher_studen
     assert torch.allclose(terms['loss_ts_real_ir'], 0.003 * channel(student[1], teacher[0]), atol=1e-6)
     assert torch.allclose(terms['loss_ts_fake_ir'], 0.003 * channel(student[2], teacher[1]), atol=1e-6)
     log = model.train_step(batch, make_optim_wrapper(model))
-    assert set(log) == {f'reid/{n}' for n in ('loss', 'loss_id', 'loss_tri', *[t for t in terms if 'ts' in t])}
+    assert {t for t in log if 'loss' in t} == {
+        f'reid/{n}' for n in ('loss', 'loss_id', 'loss_tri', *[t for t in terms if 'ts' in t])
+    }
     with pytest.raises(ValueError, match='TeacherStudent needs a second view of each RGB image: .*ModalityViews'):
         model.train_step(make_batch(), make_optim_wrapper(model))
 

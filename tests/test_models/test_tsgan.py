@@ -9,7 +9,8 @@ from module_states import moved, state
 from small_models import BASELINE, STUDENT
 
 from tsgan.models.alternating import gradient_norms, loss_scale
-from tsgan.models.gan import fake_pairs, same_index_pairs
+from tsgan.models.gan import fake_pairs, same_index_pairs, varieties
+from tsgan.structures import Translation
 
 PHASES = ('generators', 'reid', 'discriminators')
 
@@ -117,7 +118,7 @@ def test_loss_terms_are_the_equations_recomputed_by_hand(make_tsgan, make_batch)
         assert torch.allclose(terms['loss_ts_cd'], 0.006 * channel(t_fake, s_rgb), atol=1e-6)  # Eq. 15
         labels = step.labels.repeat(3)
         assert torch.allclose(terms['loss_id'], model.losses.loss_id.loss(out.logits, labels), atol=1e-5)
-        assert torch.allclose(terms['loss_tri'], model.losses.loss_tri.loss(out.vector, labels), atol=1e-5)
+        assert torch.allclose(terms['loss_tri'], model.losses.loss_tri.loss(out.vector, labels)['loss'], atol=1e-5)
 
     with model.only('discriminators'):
         terms = model.discriminators_loss(step)
@@ -365,7 +366,19 @@ def test_losses_are_float32_where_networks_run_in_half_precision(
         model.train_step(make_batch(), make_optim_wrapper(model))
     assert outputs and all(output.final_map.dtype == torch.bfloat16 for output in outputs)
     assert all(output.logits.dtype == torch.float32 for output in outputs)
+    terms = {name: term for name, term in terms.items() if 'loss' in name}
     assert len(terms) == 14 and {term.dtype for term in terms.values()} == {torch.float32}
+
+
+def test_variety_is_the_variance_over_images_beside_that_of_their_originals():
+    rgb, ir = (torch.tensor(values).reshape(4, 1, 1, 1) for values in ([0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 4.0, 4.0]))
+    found = varieties(rgb, ir, Translation(fake_ir=rgb / 2 - 1, fake_rgb=1.0 - ir))
+    assert found['variety_ir'].item() == pytest.approx(0.25, rel=1e-4)
+    assert found['variety_rgb'].item() == pytest.approx(1, rel=1e-4)
+    one = torch.ones(4, 1, 1, 1)
+    found = varieties(rgb, one, Translation(fake_ir=one, fake_rgb=one))
+    assert found['variety_ir'].item() < 1e-5 and found['variety_rgb'].item() == 1  # one picture of four, of one picture
+    assert varieties(one[:1], one[:1], Translation(one[:1], one[:1]))['variety_ir'].item() == 1  # a batch of one pair
 
 
 def test_gradient_norms_are_those_of_separate_backward_passes():

@@ -1,4 +1,5 @@
 from .checkpoint_hooks import ResumeHook, TrainedIdentitiesHook
+from .collapse_hook import CollapseHook
 from .finite_loss_hook import FiniteLossHook
 from .hooks import (
     AlternatingPhasesHook,
@@ -16,6 +17,7 @@ from .whole_checkpoint_hook import WholeCheckpointHook
 __all__ = [
     'MirrorFeaturesHook',
     'AlternatingPhasesHook',
+    'CollapseHook',
     'EpochSeedHook',
     'FiniteLossHook',
     'FitMetricHook',

@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import Registry
-from mmengine.runner import EpochBasedTrainLoop, LogProcessor, Runner
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, Runner, TestLoop, ValLoop
+from torch.nn import Module
 from torch.utils.data import DataLoader
 
 import tsgan.registry  # noqa: F401  makes the scope `tsgan` known to MMEngine's registries
@@ -22,9 +23,16 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def parameters(function: Callable) -> set[str]:
-    """Names of the parameters of a function or class; '**' among them where it takes any others, too."""
+    """Names of the parameters of a function or class; '**' among them where it takes any others, too, and those of the
+    classes that it is one of, to which it may hand these."""
+    if getattr(function, '__init__', None) is Module.__init__:  # which takes any, and then refuses them
+        return set()
     found = inspect.signature(function).parameters
-    return {'**' if p.kind is p.VAR_KEYWORD else name for name, p in found.items()} - {'self'}
+    names = {'**' if p.kind is p.VAR_KEYWORD else name for name, p in found.items() if p.kind is not p.VAR_POSITIONAL}
+    if '**' in names and isinstance(function, type):
+        for base in function.__mro__[1:-1]:
+            names |= parameters(base.__init__) if '__init__' in vars(base) else set()
+    return names - {'self'}
 
 
 LOADER = parameters(DataLoader) | {'num_batch_per_epoch', 'disable_subprocess_warning'}
@@ -34,11 +42,22 @@ UNTYPED = {
     | {'model_wrapper_cfg', 'custom_imports'}
     | {'sync_bn', 'find_unused_parameters', 'activation_checkpointing', 'efficient_conv_bn_eval', 'compile'},
     **dict.fromkeys(LOADERS, LOADER),
-    'train_cfg': parameters(EpochBasedTrainLoop) | {'type', 'by_epoch'},
+    'train_cfg': parameters(EpochBasedTrainLoop) | parameters(IterBasedTrainLoop) | {'type', 'by_epoch'},
+    'val_cfg': parameters(ValLoop) | {'type'},
+    'test_cfg': parameters(TestLoop) | {'type'},
     'randomness': parameters(Runner.set_randomness),
     'auto_scale_lr': {'base_batch_size', 'enable'},
     'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
     'log_processor': parameters(LogProcessor) | {'type'},
+}
+
+# what a value is said to be, and of which types an argument takes it
+KINDS = {'True or False': bool, 'a number': (int, float), 'text': str, 'a list or a dict': (dict, list, tuple)}
+TAKEN = {
+    **dict.fromkeys(('int', 'float', 'bool'), {'a number', 'True or False'}),
+    'str': {'text'},
+    **dict.fromkeys(('Sequence', 'tuple', 'Tuple', 'list', 'List', 'dict', 'Dict', 'ConfigDict'), {'a list or a dict'}),
+    'None': set(),
 }
 
 
@@ -70,6 +89,7 @@ def arguments(key: str, part: dict) -> set[str] | None:
 def annotation(key: str, part: object, name: str | int) -> set[str]:
     """Names of the types that an argument may have, as the class of a part says; none where it says nothing."""
     untyped = {'': Runner, **dict.fromkeys(LOADERS, DataLoader), 'train_cfg': EpochBasedTrainLoop}
+    untyped |= {'randomness': Runner.set_randomness, 'log_processor': LogProcessor}
     kind = part.get('type', untyped.get(key)) if isinstance(part, dict) else None
     found = registered(kind) if isinstance(kind, str) else (kind,) if kind else ()
     types = set()
@@ -79,7 +99,15 @@ def annotation(key: str, part: object, name: str | int) -> set[str]:
             text = re.sub(
                 r'(Sequence|list|tuple|dict)\[[^\[\]]*\]', r'\1', str(argument.annotation), flags=re.IGNORECASE
             )
-            types |= set(re.findall(r'\w+', text)) - {'class', 'typing', 'collections', 'abc', 'Union'}
+            types |= set(re.findall(r'\w+', text)) - {
+                'class',
+                'typing',
+                'collections',
+                'abc',
+                'Union',
+                'torch',
+                'Tensor',
+            }
             types |= {'None'} if argument.default is None or 'Optional' in types else set()
     return types - {'Optional'}
 
@@ -99,6 +127,23 @@ def taken_by_the_builder(one: Callable) -> set[str]:
     return set()
 
 
+def check_entries(cfg: Config) -> None:
+    """Raises ValueError on what a file says and nothing takes: a name that is nearly one of the config's parts, a key
+    that MMEngine does not read, a value of another type than an argument has."""
+    for name in cfg:
+        near = [] if name in UNTYPED[''] else get_close(name, UNTYPED[''], 0.8)
+        if near:
+            raise ValueError(f'{name}: nothing reads an entry of this name; did you mean {near[0]}? (Or rename it.)')
+    for name in sorted(UNTYPED[''] & set(cfg)):
+        part = cfg[name]
+        without_type = [(name, part)] if isinstance(part, dict) and part.get('type') is None else []
+        if without_type and name in UNTYPED:
+            refuse_unknown(cfg, name, part, UNTYPED[name], name)
+        for key, part in (*without_type, *typed_parts(cfg[name], name)):
+            for argument, value in part.items():
+                check_type(f'{key}.{argument}', value, annotation(key, part, argument))
+
+
 def check_arguments(cfg: Config) -> None:
     """Raises ValueError on a part of a type that is not registered, or with a key that its type does not take."""
     for name in sorted(UNTYPED[''] & set(cfg)):
@@ -107,10 +152,68 @@ def check_arguments(cfg: Config) -> None:
             if known is None:
                 names = {n for registry in registries() for n in registry.module_dict}
                 raise ValueError(f'{key}.type: no {part.type!r} is registered{suggestion(get_close(part.type, names))}')
-            unknown = [] if '**' in known else [k for k in part if k not in known and k != '_delete_']
-            if unknown:
-                near = nearest(cfg, f'{key}.{unknown[0]}', {f'{key}.{name}' for name in known})
-                raise ValueError(f'{key}.{unknown[0]}: {part.type} takes no such argument{suggestion(near)}')
+            refuse_unknown(cfg, key, part, known, part.type)
+
+
+def refuse_unknown(cfg: Config, key: str, part: dict, known: set[str], owner: str) -> None:
+    """Raises ValueError on a key of a part that its owner does not take."""
+    unknown = [name for name in part if name not in known and name != '_delete_']
+    if '**' in known:  # others are taken, but hardly one that is nearly a known one
+        unknown = [name for name in unknown if get_close(name, known, 0.85)]
+    if unknown:
+        near = nearest(cfg, f'{key}.{unknown[0]}', {f'{key}.{name}' for name in known})
+        raise ValueError(f'{key}.{unknown[0]}: {owner} takes no such argument{suggestion(near)}')
+
+
+def check_type(key: str, value: object, types: set[str]) -> None:
+    """Raises ValueError on a value that is of none of the types that a class says to take, where it says so in full."""
+    if value is None or not types or not types <= set(TAKEN):
+        return
+    taken = set().union(*(TAKEN[name] for name in types))
+    whole = 'int' in types and not types & {'float', 'str'}
+    if kind(value) not in taken or (whole and isinstance(value, float) and not value.is_integer()):
+        numbers = 'a whole number' if whole else 'a number'
+        found = {'int': numbers, 'float': numbers, 'bool': 'True or False', 'str': 'text'}
+        expected = sorted({found.get(name, 'a list or a dict') for name in types - {'None'}})
+        raise ValueError(f'{key}: expected {" or ".join(expected)}, not {value!r}.')
+
+
+def kind(value: object) -> str:
+    return next((name for name, types in KINDS.items() if isinstance(value, types)), type(value).__name__)
+
+
+def check_phases(cfg: Config) -> None:
+    """Raises ValueError where a phase or an optimizer is named that the model has not, or a phase has no optimizer."""
+    found = registered(cfg.model.type) if 'model' in cfg else ()
+    phases = next((tuple(one.PHASES) for one in found if getattr(one, 'PHASES', ())), ())
+    run = []
+    for i, hook in enumerate((phases and cfg.get('custom_hooks')) or ()):
+        if not str(hook.get('type')).endswith('AlternatingPhasesHook'):
+            continue
+        names = [phase if isinstance(phase, str) else phase.get('name') for phase in hook.phases]
+        run += names
+        named = {f'custom_hooks.{i}.phases.{k}': name for k, name in enumerate(names)}
+        named |= {f'custom_hooks.{i}.terms.{term}': term.partition('/')[0] for term in hook.get('terms') or ()}
+        check_names(cfg, named, phases)
+    wrappers = cfg.get('optim_wrapper') or {}
+    if phases and str(wrappers.get('constructor')).endswith('PerModuleOptimWrapperConstructor'):
+        named = set(wrappers) - {'constructor', 'type', 'paramwise_cfg', '_delete_'}
+        check_names(cfg, {f'optim_wrapper.{name}': name for name in named}, phases)
+        for phase in run or phases:
+            if not wrappers.get(phase):
+                raise ValueError(
+                    f'optim_wrapper.{phase}: {cfg.model.type} trains in this phase, which has no optimizer; expected '
+                    "dict(type='OptimWrapper', optimizer=dict(type=..., lr=...))."
+                )
+
+
+def check_names(cfg: Config, named: dict[str, str], phases: tuple[str, ...]) -> None:
+    """Raises ValueError on the first key that names another phase than the model has."""
+    for key, name in named.items():
+        if name not in phases:
+            otherwise = f'; it has {", ".join(phases)}.'
+            near = get_close(str(name), set(phases))
+            raise ValueError(f'{key}: {cfg.model.type} has no phase {name!r}{suggestion(near, otherwise)}')
 
 
 def typed_parts(node: object, key: str) -> Iterator[tuple[str, dict]]:
@@ -152,8 +255,8 @@ def nearest(cfg: Config, key: str, siblings: set[str]) -> list[str]:
     return [best] if likeness[best] > 0.75 else []
 
 
-def get_close(name: str, names: set[str]) -> list[str]:
-    return get_close_matches(name, names, n=1, cutoff=0.7)
+def get_close(name: str, names: set[str], cutoff: float = 0.7) -> list[str]:
+    return get_close_matches(name, names, n=1, cutoff=cutoff)
 
 
 def suggestion(near: list[str], otherwise: str = '.') -> str:

@@ -19,7 +19,10 @@ from .arguments import (
     annotation,
     arguments,
     check_arguments,
+    check_entries,
+    check_phases,
     get_close,
+    kind,
     nearest,
     suggestion,
 )
@@ -71,16 +74,19 @@ def load_config(path: str, work_dir: str | None = None, cfg_options: dict | list
     Raises:
         FileNotFoundError: When there is no such file.
         ValueError: On a file that is no config, on an option that would have no effect, on a part of the config whose
-            class is not registered, or does not take one of its keys, and on views that nothing collates.
+            class is not registered, or does not take one of its keys, or its value; on a phase that the model has not,
+            or that has no optimizer; and on views that nothing collates.
     """
     cfg = read_config(path)
     limit_workers(cfg)
     if 'split' in cfg:
         set_split([cfg.get(part) for part in MOVED['split']], cfg.split)
+    check_entries(cfg)
     options = split_options(cfg_options) if isinstance(cfg_options, list) else cfg_options or {}
     for key in in_order(options, cfg):
         set_option(cfg, key, options[key], is_text=isinstance(cfg_options, list))
     check_arguments(cfg)
+    check_phases(cfg)
     check_collation(cfg)
     if 'launcher' in options:
         raise ValueError('launcher: expected as --launcher, not as an option of the config.')
@@ -201,6 +207,11 @@ def check_new_key(cfg: Config, key: str, depth: int, node: dict) -> None:
     known = arguments(prefix, node)
     if known and (name in known or ('**' in known and not get_close(name, known))):
         return
+    if prefix == 'optim_wrapper' and 'type' not in node:  # one for each phase, and no others: not with a + either
+        phases = [phase for phase in node if isinstance(node[phase], dict)]
+        near = [f'{prefix}.{phase}' for phase in get_close(name, set(phases))]
+        otherwise = f'; it has optimizers of {", ".join(phases)}.'
+        raise NoSuchEntry(f'{key}: the model has no phase {name}{suggestion(near, otherwise)}')
     inside = f'{prefix}.' if prefix else ''
     near = nearest(cfg, '.'.join(parts[: depth + 1]), {f'{inside}{k}' for k in (known or set()) - {'**'}})
     where = f'{prefix} ({node["type"]})' if 'type' in node else prefix
@@ -318,11 +329,6 @@ def fitting(key: str, value: object, old: object, whole: bool = False, none: boo
         as_now = '' if isinstance(old, dict) or not old else f', as the {old!r} that it replaces'
         raise ValueError(f'{key}: expected {expected}{as_now}, not {value!r}; +{key}=... sets it all the same.')
     return value
-
-
-def kind(value: object) -> str:
-    kinds = {bool: 'True or False', (int, float): 'a number', str: 'text', (dict, list, tuple): 'a list or a dict'}
-    return next((name for types, name in kinds.items() if isinstance(value, types)), type(value).__name__)
 
 
 def limit_workers(cfg: Config) -> None:

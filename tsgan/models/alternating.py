@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmpretrain.structures import DataSample
@@ -30,6 +31,8 @@ class AlternatingModel(BaseModel):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.phases = tuple(self.PHASES)
         self.inactive_terms: frozenset[str] = frozenset()  # 'phase/term' whose time has not come
+        self.skip_not_finite = False  # leave out a phase's step whose loss or gradient is not finite
+        self.not_finite: dict[str, Tensor] = {}  # phases of the last iteration, and whether they had such a one
         self.measure_gradients = False
         self.mirror_features = False  # whether a test gets those of mirror images, too
         self.gradient_norms: dict[str, Tensor] = {}  # the last measured ones, 'phase/grad_term'
@@ -58,9 +61,10 @@ class AlternatingModel(BaseModel):
         """
         self.check_batch(data['data_samples'])
         step = self.make_step(**self.data_preprocessor(data, True))
-        log = {}
+        log, self.not_finite = {}, {}
         for phase in self.phases:
             child, wrapper = getattr(self, phase), optim_wrapper[phase]
+            kept = buffers(self) if self.skip_not_finite else []
             with self.only(phase):
                 with wrapper.optim_context(child):
                     terms = getattr(self, f'{phase}_loss')(step)
@@ -78,7 +82,15 @@ class AlternatingModel(BaseModel):
                     norms = gradient_norms(summed, child, loss_scale(wrapper))
                     norms |= dict.fromkeys(waiting, loss.new_zeros(()))
                     self.gradient_norms.update({f'{phase}/grad_{name}': norm for name, norm in norms.items()})
-                wrapper.update_params(loss)
+                # OptimWrapper.update_params(loss), with a look at the gradient before the step
+                wrapper.backward(wrapper.scale_loss(loss))
+                self.not_finite[phase] = not_finite(loss, child, wrapper)
+                if self.skip_not_finite and on_any_rank(self.not_finite[phase]):
+                    wrapper.zero_grad()
+                    put_back(kept)
+                elif wrapper.should_update():
+                    wrapper.step()
+                    wrapper.zero_grad()
             log.update({f'{phase}/{name}': value for name, value in log_vars.items()})
         return log
 
@@ -126,6 +138,36 @@ def name_behind_wrapper(state_dict: dict[str, Tensor], prefix: str, *_) -> None:
 def zero(module: torch.nn.Module) -> Tensor:
     """0, as a function of every trained parameter: a distributed wrapper waits for the gradient of each."""
     return 0 * torch.stack([p.sum() for p in module.parameters() if p.requires_grad]).sum()
+
+
+def not_finite(loss: Tensor, module: torch.nn.Module, wrapper: OptimWrapper) -> Tensor:
+    """Whether a loss, or the gradient that it left on a module's parameters, holds NaN or an infinity: a bool scalar.
+
+    In mixed precision the loss alone: a gradient that overflows is for the loss scaler, which leaves out the step.
+    """
+    looked_at = [loss.detach().float()]
+    if not isinstance(wrapper, AmpOptimWrapper):  # a sum is finite where all that it adds up is: one number a tensor
+        looked_at += [p.grad.sum().to(looked_at[0]) for p in module.parameters() if p.grad is not None]
+    return ~torch.stack(looked_at).isfinite().all()
+
+
+def on_any_rank(flag: Tensor) -> bool:
+    """Whether any rank has it; waits for all of them, and for what the device still computes."""
+    flag = flag.int()
+    all_reduce(flag, 'max')
+    return bool(flag.item())
+
+
+def buffers(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str, Tensor, Tensor]]:
+    """Of each buffer its owner, its name, itself, and a copy of what it holds, for :func:`put_back`."""
+    found = [(m, name, b) for m in module.modules() for name, b in m.named_buffers(recurse=False)]
+    return [(owner, name, buffer, buffer.clone()) for owner, name, buffer in found]
+
+
+@torch.no_grad()
+def put_back(kept: list[tuple[torch.nn.Module, str, Tensor, Tensor]]) -> None:
+    for owner, name, buffer, content in kept:
+        setattr(owner, name, buffer.copy_(content))  # some are overwritten, others replaced
 
 
 def loss_scale(wrapper: OptimWrapper) -> float:

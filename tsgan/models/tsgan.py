@@ -6,7 +6,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tsgan.models.gan import check_two_identities, fake_pairs, same_index_pairs
+from tsgan.models.gan import check_two_identities, fake_pairs, same_index_pairs, varieties
 from tsgan.models.reid import ReIDBaseline
 from tsgan.models.teacher_student import TeacherStudent
 from tsgan.registry import MODELS
@@ -112,6 +112,7 @@ class TSGAN(TeacherStudent):
             'loss_adv_rgb': self.loss_adv(rgb_logits, is_real=True),
             'loss_cyc_rgb': self.loss_cyc(fakes.rec_rgb, step.rgb),
             'loss_cyc_ir': self.loss_cyc(fakes.rec_ir, step.ir),
+            **varieties(step.rgb, step.ir, fakes),
         }
 
     def map_of_fake(self, rgb: Tensor, ir: Tensor, fake_ir: Tensor) -> Tensor:
@@ -157,6 +158,8 @@ class TSGAN(TeacherStudent):
             'loss_ir_fake': self.loss_adv(ir_logits[batch:], is_real=False),  # Eq. 4
             'loss_rgb_real': self.loss_adv(rgb_logits[:batch], is_real=True),
             'loss_rgb_fake': self.loss_adv(rgb_logits[batch:], is_real=False),
+            'accuracy_ir': self.loss_adv.accuracy(ir_logits[:batch], ir_logits[batch:]),
+            'accuracy_rgb': self.loss_adv.accuracy(rgb_logits[:batch], rgb_logits[batch:]),
         }
 
     def fakes(self, step: PairStep):

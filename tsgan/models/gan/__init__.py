@@ -1,5 +1,5 @@
 from .discriminator import Discriminators, JointDiscriminator, PatchDiscriminator
-from .generator import CycleGenerators, ResnetGenerator
+from .generator import CycleGenerators, ResnetGenerator, varieties
 from .pairs import check_pairs, check_two_identities, fake_pairs, has_view, pair_step, same_index_pairs
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     'has_view',
     'pair_step',
     'same_index_pairs',
+    'varieties',
 ]

@@ -135,3 +135,32 @@ class CycleGenerators(BaseModule):
     def to_ir(self, rgb: Tensor) -> Tensor:
         ir = self.rgb_to_ir(rgb)  # (B, 3, H, W)
         return ir.mean(dim=1, keepdim=True).expand_as(ir) if self.gray_ir else ir
+
+
+def varieties(rgb: Tensor, ir: Tensor, fakes: Translation) -> dict[str, Tensor]:
+    """How much fakes differ from image to image, beside how much their originals do, to be logged.
+
+    Args:
+        rgb (Tensor): X_R, (B, 3, H, W) in [-1, 1].
+        ir (Tensor): X_I, (B, 3, H, W) in [-1, 1].
+        fakes (Translation): What was made of them.
+
+    Returns:
+        dict[str, Tensor]: ``variety_ir``, of X'_I beside X_R, and ``variety_rgb``, of X'_R beside X_I; scalars, see
+        :func:`relative_variance`.
+    """
+    return {
+        'variety_ir': relative_variance(fakes.fake_ir, rgb),
+        'variety_rgb': relative_variance(fakes.fake_rgb, ir),
+    }
+
+
+@torch.no_grad()
+def relative_variance(made: Tensor, of: Tensor) -> Tensor:
+    """Variance from image to image, mean over channels and pixels, of what was made, divided by that of the originals.
+
+    (B, C, H, W) each -> scalar; near 0 where one picture is made of all, 1 where there is no variance in either.
+    """
+    # 1e-6: far less than a grey level, squared; without it, 0 / 0
+    made, of = (images.float().var(dim=0, correction=0).mean() + 1e-6 for images in (made, of))
+    return made / of

@@ -16,8 +16,16 @@ class AdversarialLoss(nn.Module):
     Eq. 2 to 4.
     """
 
+    BOUNDARY = 0.0  # the logit between "fake", below it, and "real"
+
     def distance(self, logits: Tensor, target: Tensor) -> Tensor:
         raise NotImplementedError
+
+    @torch.no_grad()
+    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
+        """How often a discriminator is right, to be logged: the mean of its shares of right logits among those of real
+        and among those of fake images, of any shape each -> scalar; 0.5 is chance."""
+        return ((real > self.BOUNDARY).float().mean() + (fake <= self.BOUNDARY).float().mean()) / 2
 
     def forward(self, logits: Tensor, is_real: bool) -> Tensor:
         """Args:
@@ -42,6 +50,8 @@ class VanillaGANLoss(AdversarialLoss):
 @MODELS.register_module()
 class LSGANLoss(AdversarialLoss):
     """(logit - 1)^2 and logit^2 (Mao et al. 2017): common practice, CycleGAN's and AlignGAN's."""
+
+    BOUNDARY = 0.5
 
     def distance(self, logits: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(logits, target)

@@ -7,6 +7,7 @@ from tsgan.registry import MODELS
 from .distances import centres, euclidean_distances, known, same
 from .gathering import gathered
 from .precision import at_least_float32
+from .triplet_loss import hinge_shares
 
 
 @MODELS.register_module()
@@ -30,15 +31,15 @@ class HeteroCentreTripletLoss(nn.Module):
         self.margin = margin
         self.loss_weight = loss_weight
 
-    def forward(self, vectors: Tensor, labels: Tensor, is_rgb: Tensor | None) -> Tensor:
+    def forward(self, vectors: Tensor, labels: Tensor, is_rgb: Tensor | None) -> dict[str, Tensor]:
         """Args:
             vectors (Tensor): (N, C), in any order; every rank holds the same number.
             labels (Tensor): Identities, (N,).
             is_rgb (Tensor): Which vectors are of RGB images, (N,) bool.
 
         Returns:
-            Tensor: The weighted loss, a scalar. A centre without one of the other modality, or without another
-            identity, adds 0.
+            dict[str, Tensor]: The weighted ``loss``, and what :func:`hinge_shares` says of centres; scalars. A centre
+            without one of the other modality, or without another identity, adds 0.
 
         Raises:
             ValueError: When the batch does not say which images are RGB.
@@ -50,4 +51,5 @@ class HeteroCentreTripletLoss(nn.Module):
         partner = same_identity & ~same(of_rgb)  # one at most in each row
         to_partner = distance.masked_fill(~partner, -torch.inf).amax(dim=1)  # (K,)
         to_nearest = distance.masked_fill(same_identity, torch.inf).amin(dim=1)
-        return self.loss_weight * (self.margin + to_partner - to_nearest).relu().mean()
+        loss = (self.margin + to_partner - to_nearest).relu()  # (K,)
+        return {'loss': self.loss_weight * loss.mean(), **hinge_shares(loss, self.margin)}

@@ -55,14 +55,15 @@ class BatchHardTripletLoss(nn.Module):
         self.reduction = reduction
         self.across = across
 
-    def forward(self, vectors: Tensor, labels: Tensor, is_rgb: Tensor | None = None) -> Tensor:
+    def forward(self, vectors: Tensor, labels: Tensor, is_rgb: Tensor | None = None) -> dict[str, Tensor]:
         """Args:
             vectors (Tensor): V, (N, C); every rank holds the same number.
             labels (Tensor): Identities, (N,).
             is_rgb (Tensor, optional): Which are of RGB images, (N,) bool; needed by triplets across. Defaults to None.
 
         Returns:
-            Tensor: The weighted loss, a scalar. An anchor without a positive or without a negative adds 0.
+            dict[str, Tensor]: The weighted ``loss``, and what :func:`hinge_shares` says; scalars. An anchor without a
+            positive or without a negative adds 0.
 
         Raises:
             ValueError: On triplets across modalities that are not known.
@@ -79,7 +80,8 @@ class BatchHardTripletLoss(nn.Module):
         hardest_positive = distance.masked_fill(~positive, -torch.inf).amax(dim=1)  # (N,)
         hardest_negative = distance.masked_fill(~negative, torch.inf).amin(dim=1)
         loss = (self.margin + hardest_positive - hardest_negative).relu()  # (N,)
-        return self.loss_weight * (loss.sum() if self.reduction == 'sum' else loss.mean())
+        reduced = loss.sum() if self.reduction == 'sum' else loss.mean()
+        return {'loss': self.loss_weight * reduced, **hinge_shares(loss, self.margin)}
 
     def distances(self, vectors: Tensor) -> Tensor:
         """Of every vector to every other: (N, C) -> (N, N)."""
@@ -88,3 +90,21 @@ class BatchHardTripletLoss(nn.Module):
         distance = euclidean_distances(vectors, vectors)
         # |a - b|^2 = 2 - 2 cos for unit vectors
         return distance.square() / 2 if self.distance == 'cosine' else distance
+
+
+@torch.no_grad()
+def hinge_shares(loss: Tensor, margin: float) -> dict[str, Tensor]:
+    """Shares of anchors that tell whether a triplet loss works, to be logged.
+
+    Args:
+        loss (Tensor): [margin + D(anchor, positive) - D(anchor, negative)]+ of each, (N,).
+        margin (float): The margin.
+
+    Returns:
+        dict[str, Tensor]: Scalars: ``active``, the share that the loss moves; ``at_margin``, the share whose positive
+        and negative are equally far, within a tenth of the margin: all of them, once all features are one point.
+    """
+    return {
+        'active': (loss > 0).float().mean(),
+        'at_margin': ((loss - margin).abs() < 0.1 * margin).float().mean(),
+    }

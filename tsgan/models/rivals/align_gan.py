@@ -7,7 +7,15 @@ from mmengine.model import BaseModule
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from tsgan.models.gan import check_pairs, check_two_identities, fake_pairs, has_view, pair_step, same_index_pairs
+from tsgan.models.gan import (
+    check_pairs,
+    check_two_identities,
+    fake_pairs,
+    has_view,
+    pair_step,
+    same_index_pairs,
+    varieties,
+)
 from tsgan.models.losses import at_least_float32
 from tsgan.models.reid import ReIDBaseline, ReIDNet
 from tsgan.registry import MODELS
@@ -165,7 +173,7 @@ class AlignGAN(ReIDBaseline):
         logits, _ = self.discriminators(pairs.ir, None, fake.final_map, same_index_pairs(pairs.labels))
         return losses | {
             'loss_id_fake_ir': self.loss_id(fake.logits, pairs.labels),
-            'loss_tri': self.triplets_across(fake, real, pairs.labels),
+            **self.triplets_across(fake, real, pairs.labels),
             'loss_gan': self.gan_weight * self.loss_adv(logits, is_real=True),
         }
 
@@ -181,6 +189,7 @@ class AlignGAN(ReIDBaseline):
         warming_up = 'warmup_discriminators' in self.phases
         judges = self.warmup_discriminators if warming_up else self.discriminators
         ir_logits, rgb_logits = judges(fakes.fake_ir, fakes.fake_rgb, pairs.map_ir, same_index_pairs(pairs.labels))
+        triplets = self.triplets_across(fake, real, pairs.labels)
         return {
             'loss_adv_ir': self.loss_adv(ir_logits, is_real=True) / 2,
             'loss_adv_rgb': self.loss_adv(rgb_logits, is_real=True) / 2,
@@ -188,15 +197,21 @@ class AlignGAN(ReIDBaseline):
             'loss_cyc_ir': self.loss_cyc(fakes.rec_ir, pairs.ir) / 2,
             'loss_idt_rgb': self.loss_idt(same.fake_rgb, pairs.rgb) / 2,
             'loss_idt_ir': self.loss_idt(same.fake_ir, pairs.ir) / 2,
-            'loss_tri': self.task_weight * self.triplets_across(fake, real, pairs.labels),
+            **triplets,
+            'loss_tri': self.task_weight * triplets['loss_tri'],
             'loss_id': self.task_weight * self.loss_id(fake.logits, pairs.labels),
+            **varieties(pairs.rgb, pairs.ir, fakes),
         }
 
-    def triplets_across(self, fake: ReIDOutput, real: ReIDOutput, labels: Tensor) -> Tensor:
-        """Anchors among the fakes, all else among the real images, and the other way round: the two losses' sum."""
+    def triplets_across(self, fake: ReIDOutput, real: ReIDOutput, labels: Tensor) -> dict[str, Tensor]:
+        """Anchors among the fakes, all else among the real images, and the other way round: the two losses' sum
+        as ``loss_tri``, and what else the loss says."""
         is_fake = torch.arange(2 * len(labels), device=labels.device) < len(labels)
-        loss = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), is_fake)
-        return loss if self.loss_tri.reduction == 'sum' else 2 * loss  # of twice as many anchors
+        said = self.loss_tri(torch.cat([fake.vector, real.vector]), labels.repeat(2), is_fake)
+        loss = said.pop('loss')
+        if self.loss_tri.reduction == 'mean':
+            loss = 2 * loss  # of twice as many anchors
+        return {'loss_tri': loss, **{f'tri_{name}': share for name, share in said.items()}}
 
     def warmup_discriminators_loss(self, step: AlignGANStep) -> dict[str, Tensor]:
         """Real or fake, of images alone."""
@@ -220,6 +235,8 @@ class AlignGAN(ReIDBaseline):
             'loss_ir_fake': self.loss_adv(ir_logits[batch:], is_real=False) / 2,
             'loss_rgb_real': self.loss_adv(rgb_logits[:batch], is_real=True) / 2,
             'loss_rgb_fake': self.loss_adv(rgb_logits[batch:], is_real=False) / 2,
+            'accuracy_ir': self.loss_adv.accuracy(ir_logits[:batch], ir_logits[batch:]),
+            'accuracy_rgb': self.loss_adv.accuracy(rgb_logits[:batch], rgb_logits[batch:]),
         }
 
     def fakes(self, pairs: PairStep):

@@ -90,7 +90,12 @@ class CMGAN(ReIDBaseline):
         if step.features is None:
             with torch.no_grad():
                 step.features = self.reid(step.images, step.is_rgb).vector
-        return {'loss_modality': self.modality_loss(step.features, step)}
+        logits = self.discriminator(step.features)
+        right = (logits.argmax(dim=1) == step.is_rgb).float()  # (N,)
+        return {
+            'loss_modality': self.loss_modality(logits, step.is_rgb.long()),
+            'accuracy_modality': right.mean(),
+        }
 
     def modality_loss(self, features: Tensor, step: FeatureStep) -> Tensor:
         """L_D of features (N, C): both phases have this one, with opposite signs."""
