@@ -1,4 +1,3 @@
-import io
 import os
 import struct
 import threading
@@ -9,6 +8,7 @@ import mmcv
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
+from odd_images import encoded, png_chunk
 from PIL import Image
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
@@ -257,12 +257,6 @@ UPRIGHT = {  # how a file lies whose EXIF says this; turned so, it is upright
 LOSSLESS = {'png': {}, 'webp': {'lossless': True}, 'tif': {}}
 
 
-def encoded(image, kind, **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize('orientation', UPRIGHT)
 @pytest.mark.parametrize('kind', [*LOSSLESS, 'jpg'])
 def test_all_eight_orientations_of_exif_are_turned_upright(tmp_path, orientation, kind):
@@ -355,10 +349,6 @@ def test_a_photo_with_something_behind_its_end_is_read_as_without(tmp_path):
     for more in (b'\0' * 100, b'a film of the same moment'):
         (tmp_path / 'b.jpg').write_bytes(content + more)
         assert np.array_equal(decode(tmp_path / 'b.jpg'), expected)
-
-
-def png_chunk(kind, content):
-    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
 
 def test_an_image_that_claims_to_be_enormous_is_refused_before_it_is_decoded(tmp_path):
