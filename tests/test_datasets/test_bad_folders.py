@@ -1,5 +1,6 @@
 """Random small data sets, spoilt at random in a handful of places, of each of which is known what must come of it."""
 
+import codecs
 import json
 import os
 import random
@@ -25,9 +26,9 @@ CLUTTER = ['.DS_Store', 'Thumbs.db', 'desktop.ini', '._1.jpg', '1.jpg~', '#1.jpg
 CLUTTER_FOLDERS = ['__MACOSX', '@eaDir', '.ipynb_checkpoints', '$RECYCLE.BIN', 'lost+found', '.Trash-1000']
 NO_IMAGES = ['notes.txt', 'list.csv', 'film.mp4', 'LICENSE', 'boxes.json', 'a.npy']
 NAMES = [
-    unicodedata.normalize('NFC', 'Zoë Müller'), unicodedata.normalize('NFD', 'Zoë Müller'), '王小明', 'a\nb', ' a', 'a ',
-    '\U0001f9d1\u200d\U0001f680', '-rf', '%s', '{x}', "o'Neil \"x\"", 'a\\b', '[1]', '*', 'a;b', 'x.jpg', 'con', '\u202eabc',
-    os.fsdecode(b'M\xfcller'), 'n' * 200,
+    unicodedata.normalize('NFC', 'Zoë Müller'), unicodedata.normalize('NFD', 'Zoë Müller'), '王小明', 'a\nb', ' a',
+    'a ', '\U0001f9d1\u200d\U0001f680', '-rf', '%s', '{x}', "o'Neil \"x\"", 'a\\b', '[1]', '*', 'a;b', 'x.jpg', 'con',
+    '\u202eabc', os.fsdecode(b'M\xfcller'), 'n' * 200,
 ]  # fmt: skip
 
 
@@ -68,6 +69,10 @@ class Spoilt:
 
     def files_of(self, folder: str) -> list[str]:
         return sorted(name for name in self.files if os.path.dirname(name) == folder)
+
+    def somewhere(self) -> str:
+        """A folder that is there."""
+        return self.rng.choice([folder for folder in self.folders if (self.root / folder).is_dir()])
 
     def take(self) -> str:
         """A folder that nothing has been done to."""
@@ -155,7 +160,8 @@ def link_to_nothing(data):
 
 
 def clutter(data):
-    folder = data.rng.choice([*data.folders, *{os.path.dirname(folder) for folder in data.folders}])
+    folder = data.somewhere()
+    folder = data.rng.choice([folder, os.path.dirname(folder)])
     content = data.rng.choice([b'', opencv('.jpg', noise())])
     if data.rng.random() < 0.5:
         data.write(name := f'{folder}/{data.rng.choice(CLUTTER)}', content)
@@ -165,13 +171,12 @@ def clutter(data):
 
 
 def no_image(data):
-    data.write(name := f'{data.rng.choice(list(data.folders))}/{data.rng.choice(NO_IMAGES)}', b'0 0 0 0')
+    data.write(name := f'{data.somewhere()}/{data.rng.choice(NO_IMAGES)}', b'0 0 0 0')
     return (name,)
 
 
 def folder_without_images(data):
-    folder = data.rng.choice(list(data.folders))
-    (data.root / (name := f'{folder}/more')).mkdir(exist_ok=True)
+    (data.root / (name := f'{data.somewhere()}/more')).mkdir(exist_ok=True)
     return (name,)
 
 
@@ -259,7 +264,7 @@ def circle(data):
 
 
 def image_of_nobody(data):
-    name = f'{os.path.dirname(data.rng.choice(list(data.folders)))}/{data.rng.choice(["lost.jpg", "lost.gif", "lost.heic"])}'
+    name = f'{os.path.dirname(data.somewhere())}/lost{data.rng.choice([".jpg", ".gif", ".heic"])}'
     data.write(name, opencv('.png', noise()))
     data.refused.append(name)
     return (name,)
@@ -272,7 +277,7 @@ FOLDERS = [
 
 
 def not_four_digits(data):
-    name = f'{os.path.dirname(data.rng.choice(list(data.folders)))}/{data.rng.choice(["anna", "7", "00007", "0007 "])}'
+    name = f'{os.path.dirname(data.somewhere())}/{data.rng.choice(["anna", "7", "00007", "0007 "])}'
     if data.rng.random() < 0.5:
         data.write(f'{name}/notes.txt', b'')
         return name, 'without images'
@@ -306,18 +311,12 @@ def seventh_camera(data):
 
 
 def other_list(data):
-    """The list of identities or images that is read, written otherwise or damaged."""
+    """A list of identities or images, written otherwise or damaged."""
     path = data.root / data.rng.choice(data.LISTS)
-    if not path.is_file() or path.name in data.refused:
-        return path.name, 'again'
     text, how = (
         path.read_bytes(),
         data.rng.choice(['BOM', 'CRLF', 'UTF-16', 'empty', 'gone', 'folder', 'cut off', 'no text']),
     )
-    try:
-        plain = text.decode()
-    except UnicodeDecodeError:
-        return path.name, 'again'
     if how in ('gone', 'folder'):
         path.unlink()
         (path.mkdir if how == 'folder' else str)()
@@ -325,7 +324,7 @@ def other_list(data):
         contents = {
             'BOM': b'\xef\xbb\xbf' + text,
             'CRLF': text.replace(b'\n', b'\r\n'),
-            'UTF-16': plain.encode('utf-16'),
+            'UTF-16': text.decode().encode('utf-16'),
             'empty': b'',
             'cut off': b'{"tr' if path.suffix == '.json' else text[:-2] + b';' + text[-2:],
             'no text': b'\0\1\2',
@@ -503,9 +502,7 @@ class RegDBTrain(Spoilt):
         return RegDB(self.root, **options)
 
     def unlisted(self):
-        self.write(
-            name := f'{self.rng.choice(list(self.folders))}/{self.rng.choice(["z.bmp", "x/z.bmp", "z.heic"])}', b'z'
-        )
+        self.write(name := f'{self.somewhere()}/{self.rng.choice(["z.bmp", "x/z.bmp", "z.heic"])}', b'z')
         return (name,)
 
     def listed_twice(self):
@@ -588,6 +585,8 @@ KINDS = [OwnImages, SYSU, SYSUTest, LLCMTest, RegDBTrain, Unlabelled]
 @contextmanager
 def as_anybody():
     """Without the rights of root, for whom no file is closed."""
+    for encoding in ('utf-8-sig', 'utf-16', 'utf-32', 'cp1252'):
+        codecs.lookup(encoding)  # Python's own files may be closed, too
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -605,8 +604,8 @@ def spoilt(kind, seed):
         (root := Path(folder, 'data')).mkdir()
         data = kind(root, seed)
         data.build()
-        what = data.rng.sample(data.WHAT, data.rng.randint(0, 5))
-        what += [data.rng.choice(data.ONCE)] if data.ONCE and data.rng.random() < 0.2 else []
+        what = data.rng.sample(data.rng.choice([data.WHAT, [*FILES, *BESIDE]]), data.rng.randint(0, 5))
+        what = [data.rng.choice(data.ONCE), *what] if data.ONCE and data.rng.random() < 0.2 else what
         for do in what:
             if data.untouched:
                 data.said.append((do.__name__, *(do(data))))
@@ -671,7 +670,7 @@ def assert_shows(image, expected, name):
 
 
 def check_loose(data, seen, reid):
-    """An inferencer has a row of each image that can be read, with its pixels, and lists all others; so has a gallery."""
+    """An inferencer and a gallery have each image that can be read, with its pixels, and list all others."""
     try:
         with as_anybody():
             images = find_images(data.root)
@@ -728,21 +727,19 @@ def reid(monkeypatch):
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_spoilt_folders_are_refused_by_name_or_read_to_the_pixel(kind):
-    seen, _ = try_all(kind, range(8), check)
+    seen, _ = try_all(kind, range(4), check)
     assert min(seen[what] for what in ('refused', 'read', 'images')) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', KINDS)
 def test_many_spoilt_folders_are_refused_by_name_or_read_to_the_pixel(kind):
-    seen, done = try_all(kind, range(1000, 1150), check)
-    print(kind.__name__, dict(seen))
-    assert min(seen[what] for what in ('refused', 'read', 'images', 'unreadable')) > 10
+    seen, done = try_all(kind, range(1000, 1060), check)
+    assert min(seen[what] for what in ('refused', 'read', 'images', 'unreadable')) > 5, seen
     assert set(done) == {what.__name__ for what in (*kind.WHAT, *kind.ONCE)}
 
 
 @pytest.mark.slow
 def test_loose_images_of_spoilt_folders_are_in_a_gallery_or_said_to_be_skipped(reid):
-    seen, _ = try_all(Unlabelled, range(2000, 2100), check_loose, reid)
-    print(dict(seen))
-    assert min(seen[what] for what in ('refused', 'read', 'images', 'unreadable')) > 5
+    seen, _ = try_all(Unlabelled, range(2000, 2060), check_loose, reid)
+    assert min(seen[what] for what in ('refused', 'read', 'images', 'unreadable')) > 5, seen
