@@ -43,7 +43,7 @@ class Spoilt:
     """
 
     def __init__(self, root: Path, seed: int) -> None:
-        self.root, self.rng = root, random.Random(seed)
+        self.root, self.rng = root, random.Random(f'{type(self).__name__} {seed}')
         self.folders, self.files, self.refused, self.said = {}, {}, [], []
         self.untouched = set()  # folders
 
@@ -92,12 +92,12 @@ class Spoilt:
 
     def check_pairs(self) -> None:
         """Nobody is left without an image, and of both modalities where people are trained on."""
-        rows, paired = self.rows(), self.PAIRED
+        rows = self.rows()
         for identity in {about[0] for about in self.folders.values()}:
             left = {row[3] for row in rows if row[1] == identity}
             if not left:
                 self.refused.append(self.called(identity))
-            elif paired and left != {'rgb', 'ir'}:
+            elif self.PAIRED and left != {'rgb', 'ir'}:
                 self.refused += [f'{os.path.dirname(row[0])}: expected both' for row in rows if row[1] == identity]
 
     def called(self, identity: object) -> str:
@@ -404,10 +404,11 @@ class OwnImages(Spoilt):
 
 
 class SYSU(Spoilt):
-    PAIRED, LISTED, LOOSE, LISTS = True, False, False, ['exp/train_id.txt']
+    LISTED, LOOSE, LISTS = False, False, ['exp/train_id.txt']
     CAMERAS = [f'cam{cam}' for cam in range(1, 7)]
 
     def build(self):
+        self.PAIRED = self.rng.random() < 0.5  # to train on, or to be searched
         for camera in self.CAMERAS:
             (self.root / camera).mkdir()
         for pid in (2, 9, 40):
@@ -420,7 +421,7 @@ class SYSU(Spoilt):
         self.write('exp/train_id.txt', b'2,9,40\n')
 
     def load(self, **options):
-        return SYSUMM01(self.root, split='train', **options)
+        return SYSUMM01(self.root, split='train', test_mode=not self.PAIRED, **options)
 
     def no_frame(self):
         self.write(name := f'{self.take()}/first.png', opencv('.png', noise()))
@@ -450,15 +451,6 @@ class SYSU(Spoilt):
         same_frame,
     ]
     ONCE = [nobody_listed]
-
-
-class SYSUTest(SYSU):
-    """Images to be searched: of both modalities, but not of everybody."""
-
-    PAIRED = False
-
-    def load(self, **options):
-        return SYSUMM01(self.root, split='train', test_mode=True, **options)
 
 
 class LLCMTest(Spoilt):
@@ -579,7 +571,7 @@ class Unlabelled(Spoilt):
     ONCE = []
 
 
-KINDS = [OwnImages, SYSU, SYSUTest, LLCMTest, RegDBTrain, Unlabelled]
+KINDS = [OwnImages, SYSU, LLCMTest, RegDBTrain, Unlabelled]
 
 
 @contextmanager
@@ -604,8 +596,13 @@ def spoilt(kind, seed):
         (root := Path(folder, 'data')).mkdir()
         data = kind(root, seed)
         data.build()
-        what = data.rng.sample(data.rng.choice([data.WHAT, [*FILES, *BESIDE]]), data.rng.randint(0, 5))
-        what = [data.rng.choice(data.ONCE), *what] if data.ONCE and data.rng.random() < 0.2 else what
+        if seed % 2:  # mostly read
+            what = data.rng.sample([*FILES, *BESIDE], data.rng.randint(0, 5))
+        else:  # mostly refused; everything in turn
+            every = list(dict.fromkeys([*data.ONCE, *data.WHAT]))
+            first = every[seed // 2 % len(every)]
+            others = [what for what in data.WHAT if what is not first]
+            what = [first, *data.rng.sample(others, data.rng.randint(0, 2))]
         for do in what:
             if data.untouched:
                 data.said.append((do.__name__, *(do(data))))

@@ -299,6 +299,13 @@ def test_an_empty_setting_is_an_error_that_names_it(table):
         evaluate(lonely, SYSUMM01Protocol(shots=(1,)))
 
 
+def test_people_with_one_image_leave_no_gallery_which_is_an_error_that_names_the_setting():
+    labels = dict(pids=[1, 2, 3], camids=[1, 1, 1], modalities=['rgb'] * 3)
+    table = FeatureTable(np.eye(3), **{name: np.array(column) for name, column in labels.items()})
+    with pytest.raises(ValueError, match="Setting 'single_modality' is empty: no query has an image"):
+        evaluate(table, SingleModalityProtocol('rgb'))
+
+
 def test_results_name_the_sampling_and_whether_re_ranked(table, perm_file, tmp_path):
     protocol = SYSUMM01Protocol(perm_file=perm_file, modes=['all'], num_trials=2)
     results = evaluate(table, protocol, rerank=True)
