@@ -12,7 +12,6 @@ from .protocols import Setting, Trial
 from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
 from .rerank import MAX_ROWS, MIB, FeatureDistances, KReciprocalReranker, MatrixDistances
 
-
 EMPTY = 'is empty: no query has an image of its identity in the gallery it may see.'
 
 
