@@ -132,7 +132,7 @@ def searches(draw):
 
 
 @pytest.mark.filterwarnings('ignore:(RegDB|LLCM) has .* test identities')
-@pytest.mark.parametrize('examples', [60, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('examples', [60, pytest.param(500, marks=pytest.mark.slow)])
 def test_numbers_of_any_images_are_those_of_looking_at_each_query(examples):
     measured = []
 
