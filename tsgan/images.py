@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 TIFF_SIGNATURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 TIFF_NUMBERS = {1: 'B', 6: 'B', 3: 'H', 8: 'H', 4: 'I', 9: 'I', 16: 'Q', 17: 'Q'}  # by type, of whatever sign
+NETPBM_SIGNATURES = (b'P2', b'P3', b'P5', b'P6')
 MAX_PIXELS = 2**27  # 400 MB once decoded: what claims more is taken for an attack
 MAX_BYTES = 16 * MAX_PIXELS  # of a file, which could keep them as four floats each
 DEEP_MODES = ('I;16', 'I;16L', 'I;16B', 'I', 'F')  # Pillow's of more than eight bits
@@ -49,12 +50,17 @@ def read_image(path: str, value_range: tuple[float, float] | None = None, channe
 
 def decode(path: str) -> np.ndarray:
     """Decode an image with the values that its file holds, see :func:`decode_content`."""
+    return decode_content(read_content(path))
+
+
+def read_content(path: str) -> bytes:
+    """What is in a file. Raises ValueError where it is a pipe, a device, or larger than :data:`MAX_BYTES`."""
     file = Path(path)
     if not file.is_file() and (file.is_fifo() or file.is_char_device()):  # to read it could wait for ever
         raise ValueError('it is no file, but a pipe or a device')
     if (size := file.stat().st_size) > MAX_BYTES:
         raise ValueError(f'it has {size:,} bytes, expected at most {MAX_BYTES:,}')
-    return decode_content(file.read_bytes())
+    return file.read_bytes()
 
 
 def decode_content(content: bytes) -> np.ndarray:
@@ -91,8 +97,12 @@ def decode_content(content: bytes) -> np.ndarray:
     elif content[8:12] == b'WEBP' and b'EXIF' in content:  # which OpenCV leaves as it lies, up to 4.12
         return decode_pillow(open_pillow(content))
     elif content.startswith(b'\xff\xd8') and not content.rstrip(b'\0').endswith(b'\xff\xd9'):
+        if content.find(b'\xff\xd9', jpeg_frame(content) or 0) < 0:  # zeros are decoded, too: a download's room
+            raise ValueError('it is damaged: the end of the image is missing')
         open_pillow(content)  # OpenCV fills what is cut off with gray, up to 4.10
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if content.startswith(NETPBM_SIGNATURES) and (image is None or not is_deep(image)):
+        return decode_pillow(open_pillow(content))  # OpenCV takes their largest value for 255, whatever they say
     if image is None:
         raise ValueError('it is no image, or a damaged one')
     return image
@@ -145,13 +155,19 @@ def announced_pixels(content: bytes) -> int:
 
 def jpeg_size(content: bytes) -> tuple[int, int] | None:
     """Height and width of a JPEG file, by its frame header: Pillow needs longer than the decoder."""
+    at = jpeg_frame(content)
+    return at and struct.unpack('>HH', content[at + 5 : at + 9])
+
+
+def jpeg_frame(content: bytes) -> int | None:
+    """Where the frame header of a JPEG file begins: behind whatever describes the image, and smaller ones of it."""
     at = 2
     while at + 9 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
         if marker == 0xFF:  # filling
             at += 1
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return struct.unpack('>HH', content[at + 5 : at + 9])
+            return at
         else:
             at += 2 + int.from_bytes(content[at + 2 : at + 4], 'big')
     return None
@@ -209,13 +225,14 @@ def decode_completely(path: str) -> np.ndarray:
     Raises:
         Exception: Whatever Pillow or OpenCV say of a file that cannot be used as an image.
     """
+    content = read_content(path)
     try:
         # Pillow refuses a JPEG that is cut off; OpenCV, which the pipelines read with, fills it with gray up to 4.10.
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(content)) as image:
             image.load()
     except UnidentifiedImageError:
         pass  # nor does it know some TIFF files of many bits: OpenCV decides
-    return decode(path)
+    return decode_content(content)
 
 
 def image_error(path: str) -> str | None:

@@ -137,6 +137,7 @@ STEPS = st.lists(
         st.tuples(st.just('remove where'), FILTERS),
         st.tuples(st.just('update'), st.integers(0, 30), FIELDS, st.one_of(st.none(), FEATURES)),
         st.tuples(st.just('reload')),
+        st.tuples(st.just('reindex'), st.sampled_from(['flat', 'hnsw'])),
         st.tuples(
             st.just('search'),
             FEATURES,
@@ -228,6 +229,8 @@ def test_a_gallery_is_a_list_of_dicts_that_is_sorted(steps, part_rows, tmp_path_
         elif what == 'reload':
             gallery.save(folder)
             gallery = Gallery.load(folder)
+        elif what == 'reindex':  # below so many rows, each engine is exact
+            gallery.reindex(values[0] if values[0] == 'flat' else dict(type='hnsw', exact_below=1000))
         elif what == 'search':
             query = l2_normalize(np.array([values[0]], np.float32))[0]
             try:
@@ -237,6 +240,41 @@ def test_a_gallery_is_a_list_of_dicts_that_is_sorted(steps, part_rows, tmp_path_
                 continue
             assert hits == slow.search(query.astype(float), *values[1:])
         assert len(gallery) == len(slow.rows)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    builds=st.lists(
+        st.lists(st.tuples(st.sampled_from(['write', 'damage', 'remove']), st.integers(0, 5)), max_size=4),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_a_gallery_that_is_built_again_is_of_the_files_as_they_are(builds, tmp_path_factory):
+    folder, files, reid = tmp_path_factory.mktemp('builds'), {}, PixelFeatures()
+    draws = np.random.default_rng(0)
+    for number, changes in enumerate(builds):
+        for what, place in [('write', 6), *changes] if number == 0 else changes:
+            path = folder / f'photos/{place % 3}/{place}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if what == 'write':
+                cv2.imwrite(str(path), image := draws.integers(0, 256, (6 + number, 4 + place, 3), np.uint8))
+                files[str(path)] = l2_normalize(cv2.resize(image, (2, 2)).reshape(1, -1).astype(np.float32) - 120)[0]
+            elif what == 'damage':
+                path.write_bytes(b'no image' * (number + 1))
+                files[str(path)] = None
+            elif str(path) in files:
+                path.unlink()
+                files.pop(str(path))
+        gallery = Gallery.build(reid, folder / 'photos', out=folder / 'x.gallery')
+        known = {path: feat for path, feat in files.items() if feat is not None}
+        assert sorted(row['path'] for row in gallery.rows()) == sorted(known)
+        assert sorted(path for path, _ in reid.skipped) == sorted(files.keys() - known)
+        for query in unit(3, seed=number):
+            scores = {path: float(query @ feat) for path, feat in known.items()}
+            hits = gallery.search(query, 10)
+            assert keys(hits) == sorted(scores, key=scores.get, reverse=True)
+            assert [hit['score'] for hit in hits] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-6)
 
 
 def test_grouped_hits_are_the_best_of_each_however_many_are_alike():

@@ -19,7 +19,7 @@ def test_a_file_that_is_no_complete_image_is_named(sysu_root, content):
 
 
 def test_a_cut_off_file_is_found_although_opencv_fills_it(sysu_root, monkeypatch):
-    monkeypatch.setattr('tsgan.images.decode', lambda path: np.zeros((16, 8, 3), np.uint8))
+    monkeypatch.setattr('tsgan.images.decode_content', lambda content: np.zeros((16, 8, 3), np.uint8))
     path = sysu_root / 'cam3' / '0009' / '0001.jpg'
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match=r'cam3/0009/0001.jpg \(OSError: image file is truncated'):

@@ -2,6 +2,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from tsgan.datasets import ClusterBatchSampler
 
@@ -33,6 +35,35 @@ def test_passes_show_every_cluster_once_before_any_returns():
     rows = np.array(list(make(CLUSTERS, MODALITIES, num_batches=10))).reshape(10, 2, 8)
     of_rgb = CLUSTERS[rows[:, 0, ::2]].ravel()  # 40
     assert (np.sort(of_rgb.reshape(8, 5)) == np.arange(5)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from('ri'), st.integers(-1, 6)), min_size=2, max_size=40),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.integers(0, 9),
+)
+def test_of_any_clusters_passes_are_whole_and_no_image_outside_is_drawn(images, num_instances, num_clusters, seed):
+    modalities, clusters = ''.join(m for m, _ in images), np.array([cluster for _, cluster in images])
+    for m in 'ri':  # clusters of a modality are counted from 0, without gaps
+        mine = np.array([one == m for one in modalities])
+        assume((clusters[mine] >= 0).any())
+        clusters[mine] = np.unique(np.append(clusters[mine], -1), return_inverse=True)[1][:-1] - 1
+    size = 2 * num_clusters * num_instances
+    rows = np.array(list(make(clusters, modalities, size, 8, num_instances, seed=seed)))
+    rows = rows.reshape(8, 2, num_clusters, num_instances)
+    for m, mine in zip('ri', (rows[:, 0], rows[:, 1]), strict=True):
+        assert {modalities[row] for row in mine.ravel()} == {m}
+        of_rows = clusters[mine].reshape(-1, num_instances)
+        assert (of_rows == of_rows[:, :1]).all() and (of_rows >= 0).all()
+        sizes = np.bincount([c for c, one in zip(clusters, modalities, strict=True) if one == m and c >= 0])
+        for cluster, drawn in zip(of_rows[:, 0], mine.reshape(-1, num_instances).tolist(), strict=True):
+            assert sizes[cluster] < num_instances or len(set(drawn)) == num_instances
+        stream = of_rows[:, 0].tolist()
+        for start in range(0, len(stream), len(sizes)):
+            seen = stream[start : start + len(sizes)]
+            assert len(set(seen)) == len(seen)
 
 
 def test_there_are_fewer_clusters_of_images_that_come_in_more_views():

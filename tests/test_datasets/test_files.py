@@ -1,8 +1,11 @@
 import json
 import os
 import shutil
+import threading
 import unicodedata
 
+import cv2
+import numpy as np
 import pytest
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, RegDB
@@ -92,6 +95,34 @@ def test_pictures_below_the_folder_of_an_identity_are_refused(folder_root, sysu_
         SYSUMM01(sysu_root)
     with pytest.raises(ValueError, match=message.format('cam1/0004')):
         LLCM(llcm_root, split='test')
+
+
+@pytest.mark.parametrize('name', ['a.heic', 'day1/a.GIF', 'a', 'link/a.jpg', 'link/again/link/a.dat'])
+def test_pictures_below_are_refused_in_other_formats_and_behind_links_too(sysu_root, name, tmp_path):
+    folder = sysu_root / 'cam1' / '0002' / 'more'
+    target = tmp_path / 'elsewhere' if 'link' in name else folder
+    target.mkdir()
+    if 'link' in name:
+        folder.mkdir()
+        (folder / 'link').symlink_to(target)
+        (target / 'again').symlink_to(folder)  # a circle
+    picture = target / name.replace('link/again/', '').replace('link/', '')
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_bytes(cv2.imencode('.jpg', np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    shortest = name.replace('again/link/', '')
+    with pytest.raises(ValueError, match=f'cam1/0002/more/{shortest} would not be read: expected the images of an'):
+        SYSUMM01(sysu_root)
+
+
+def test_a_pipe_beside_pictures_is_not_waited_for(sysu_root, rows):
+    before = rows(SYSUMM01(sysu_root))
+    os.mkfifo(pipe := sysu_root / 'cam1' / '0002' / 'pipe')
+    waited = []
+    unblock = threading.Timer(5, lambda: waited.append(pipe.open('wb').close()))  # so that this test ends in any case
+    unblock.start()
+    assert rows(SYSUMM01(sysu_root)) == before
+    unblock.cancel()
+    assert not waited
 
 
 def test_a_folder_without_pictures_below_an_identity_is_passed_over(sysu_root, rows):

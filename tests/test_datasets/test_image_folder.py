@@ -108,6 +108,12 @@ def test_malformed_split_file_is_named(folder_root, text):
         ImageFolderReID(folder_root, split_file='split.json')
 
 
+def test_a_split_that_a_split_file_has_twice_is_refused_rather_than_lost(folder_root):
+    (folder_root / 'split.json').write_text('{"train": ["anna"], "test": ["zoe"], "train": ["Ben"]}')
+    with pytest.raises(ValueError, match="own/split.json is no JSON: it has 'train' twice"):
+        ImageFolderReID(folder_root, split_file='split.json')
+
+
 def test_listed_identity_without_a_folder_is_named(folder_root):
     file = write_split(folder_root, {'train': ['anna', 'nobody']})
     with pytest.raises(FileNotFoundError, match='neither rgb/nobody nor ir/nobody: expected a folder'):

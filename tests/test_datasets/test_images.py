@@ -1,4 +1,3 @@
-import io
 import os
 import struct
 import threading
@@ -9,10 +8,19 @@ import mmcv
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
+from odd_images import encoded, png_chunk
 from PIL import Image
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
-from tsgan.images import MAX_PIXELS, announced_pixels, decode, decode_content, decode_pillow, read_image
+from tsgan.images import (
+    MAX_PIXELS,
+    announced_pixels,
+    decode,
+    decode_content,
+    decode_pillow,
+    image_error,
+    read_image,
+)
 
 RNG = np.random.default_rng(0)
 GRAY, COLOUR = RNG.integers(0, 256, (16, 8), dtype=np.uint8), RNG.integers(0, 256, (16, 8, 3), dtype=np.uint8)
@@ -257,12 +265,6 @@ UPRIGHT = {  # how a file lies whose EXIF says this; turned so, it is upright
 LOSSLESS = {'png': {}, 'webp': {'lossless': True}, 'tif': {}}
 
 
-def encoded(image, kind, **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize('orientation', UPRIGHT)
 @pytest.mark.parametrize('kind', [*LOSSLESS, 'jpg'])
 def test_all_eight_orientations_of_exif_are_turned_upright(tmp_path, orientation, kind):
@@ -336,6 +338,28 @@ def test_what_is_cut_off_is_refused(tmp_path, kind):
             read_image(str(path))
 
 
+def test_a_photo_that_has_its_room_but_not_its_end_is_refused(tmp_path):
+    """As a download that was interrupted: zeros are decoded like anything else."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 50, 3), np.uint8))
+    exif = Image.Exif()
+    exif[270] = '\xff\xd9'  # an end before the image, as of a smaller one that describes it
+    content = encoded(image, 'jpeg', exif=exif)
+    for part in (0.5, 0.7, 0.99):
+        known = int(len(content) * part)
+        (tmp_path / 'a.jpg').write_bytes(content[:known] + bytes(len(content) - known))
+        with pytest.raises(ValueError, match='a.jpg is no image that can be read: it is damaged'):
+            read_image(str(tmp_path / 'a.jpg'))
+
+
+@pytest.mark.parametrize(
+    'content',
+    [b'P5\n3 1\n100\n' + bytes([0, 20, 100]), b'P2\n# by hand\n3 1\n5\n0 1 5\n', b'P5 3 1 255\n' + bytes([0, 51, 255])],
+)
+def test_the_largest_value_of_a_pgm_is_white(tmp_path, content):
+    (tmp_path / 'a.pgm').write_bytes(content)
+    assert decode(tmp_path / 'a.pgm').tolist() == [[[0] * 3, [51] * 3, [255] * 3]]
+
+
 def test_what_is_none_is_refused_with_its_name(tmp_path):
     for name, content in {
         'empty.png': b'',
@@ -355,10 +379,6 @@ def test_a_photo_with_something_behind_its_end_is_read_as_without(tmp_path):
     for more in (b'\0' * 100, b'a film of the same moment'):
         (tmp_path / 'b.jpg').write_bytes(content + more)
         assert np.array_equal(decode(tmp_path / 'b.jpg'), expected)
-
-
-def png_chunk(kind, content):
-    return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
 
 def test_an_image_that_claims_to_be_enormous_is_refused_before_it_is_decoded(tmp_path):
@@ -475,4 +495,5 @@ def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
     unblock.start()
     with pytest.raises(ValueError, match='a pipe or a device'):
         decode(str(pipe))
+    assert 'a pipe or a device' in image_error(str(pipe))
     unblock.cancel()

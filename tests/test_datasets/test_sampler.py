@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.hooks import DistSamplerSeedHook
@@ -96,6 +98,60 @@ def test_ranks_together_hold_what_one_process_holds(world_size):
         # (modalities, ranks, images of one rank)
         joined = np.concatenate([np.reshape(part, (2, 1, 16)) for part in parts], axis=1)
         assert joined.ravel().tolist() == batch
+
+
+class AnyTable(Table):
+    """Images of people of whom each has as many of either modality as is said, at least one."""
+
+    def __init__(self, people, seed):
+        rows = [(pid, m) for pid, images in enumerate(people) for m, n in zip(('rgb', 'ir'), images, strict=True)
+                for _ in range(n)]  # fmt: skip
+        rows = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
+        self.labels, self.modalities = (np.array(column) for column in zip(*rows, strict=True))
+
+
+@st.composite
+def samplings(draw):
+    world_size, ids_per_rank = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    least = world_size * ids_per_rank
+    people = draw(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=least, max_size=least + 7))
+    numbers = {name: draw(st.integers(0, 99)) for name in ('seed', 'epoch')}
+    return people, world_size, ids_per_rank, draw(st.integers(1, 5)), draw(st.integers(1, 7)), numbers
+
+
+@pytest.mark.parametrize('examples', [60, pytest.param(500, marks=pytest.mark.slow)])
+def test_of_any_people_batches_are_pairs_passes_are_whole_and_ranks_share_them_out(examples):
+    @settings(max_examples=examples, deadline=None)
+    @given(samplings())
+    def holds(case):
+        people, world_size, ids_per_rank, num_pairs, num_batches, numbers = case
+        table, options = (
+            AnyTable(people, numbers['seed']),
+            dict(num_pairs=num_pairs, num_batches=num_batches, **numbers),
+        )
+        size = 2 * ids_per_rank * num_pairs
+        whole = np.array(list(make(table, size * world_size, **options)))
+        # (batches, modalities, identities, pairs)
+        whole = whole.reshape(num_batches, 2, world_size * ids_per_rank, num_pairs)
+        assert (table.modalities[whole[:, 0]] == 'rgb').all() and (table.modalities[whole[:, 1]] == 'ir').all()
+        ids = table.labels[whole]
+        assert (ids == ids[:, :1, :, :1]).all(), 'the images of a place show one person, in both modalities'
+        ids = ids[:, 0, :, 0].tolist()
+        a_pass = len(people) // (world_size * ids_per_rank)  # batches
+        for start in range(0, num_batches, a_pass):
+            seen = sum(ids[start : start + a_pass], [])
+            assert len(set(seen)) == len(seen)
+        for batch, of_people in zip(whole, ids, strict=True):
+            for m in (0, 1):
+                for place, pid in enumerate(of_people):
+                    drawn = set(batch[m, place].tolist())
+                    if people[pid][m] >= num_pairs:
+                        assert len(drawn) == num_pairs, 'none twice where there are enough'
+        ranks = [np.array(list(make(table, size, rank, world_size, **options))) for rank in range(world_size)]
+        parts = [part.reshape(num_batches, 2, ids_per_rank, num_pairs) for part in ranks]
+        assert np.array_equal(np.concatenate(parts, axis=2), whole)
+
+    holds()
 
 
 def test_epochs_and_seeds_differ_and_each_repeats():

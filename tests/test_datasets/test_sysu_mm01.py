@@ -96,6 +96,14 @@ def test_missing_camera_folder_is_named(sysu_root):
         SYSUMM01(sysu_root)
 
 
+def test_images_of_a_seventh_camera_are_refused(sysu_root, write_image):
+    (sysu_root / 'cam7' / '0002').mkdir(parents=True)
+    SYSUMM01(sysu_root)
+    write_image(sysu_root / 'cam7' / '0002' / '0001.jpg')
+    with pytest.raises(ValueError, match=r'cam7/0002/0001.jpg would not be read: expected SYSU-MM01 with cam1 to cam6'):
+        SYSUMM01(sysu_root)
+
+
 def test_missing_list_is_named(sysu_root):
     with pytest.raises(FileNotFoundError, match=r'exp/query_id.txt is missing: expected a list of identity numbers'):
         SYSUMM01(sysu_root, split='train+query')

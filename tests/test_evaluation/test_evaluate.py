@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slow_references import slow_scores
 
 from tsgan.evaluation import (
@@ -94,6 +96,100 @@ def test_float_types_give_the_same_numbers(table, perm_file, dtype):
     halves = replace(table, feats=table.feats.astype(np.float16))  # exact in all three types
     expected = evaluate(halves, protocol)
     assert evaluate(replace(table, feats=halves.feats.astype(dtype)), protocol) == expected
+
+
+def seen_by_sysu(query, image):
+    return not (query['camid'] == 3 and image['camid'] == 2)
+
+
+def seen_across_cameras(query, image):
+    return query['pid'] != image['pid'] or query['camid'] != image['camid']
+
+
+def seen_always(query, image):
+    return True
+
+
+# protocol, RGB and IR cameras, whether CMC counts identities, and what a query sees
+RULES = [
+    (SYSUMM01Protocol(shots=(1,), num_trials=2), (1, 2, 4, 5), (3, 6), True, seen_by_sysu),
+    (LLCMProtocol(num_trials=2), (1, 2, 9), (1, 2, 4), True, seen_across_cameras),
+    (RegDBProtocol(), (1,), (2,), False, seen_always),
+    (SingleModalityProtocol('rgb', num_trials=2), (1, 2, 3), (4,), False, seen_across_cameras),
+    (SingleModalityProtocol('ir', num_trials=2, across_cameras=False), (1,), (2, 3), False, seen_always),
+    (CrossModalityProtocol(shots=2, num_trials=2), (1, 2), (3,), False, seen_always),
+]
+
+
+@st.composite
+def searches(draw):
+    """A table in which many images have one feature, so that many distances are equal, and a protocol."""
+    rule = draw(st.sampled_from(RULES))
+    # pids 0 to 5: many are in one modality alone, as those that nobody searches for
+    image = st.tuples(st.integers(0, 5), st.sampled_from(['rgb', 'ir']), st.integers(0, 3), st.integers(0, 4))
+    images = draw(st.lists(image, min_size=6, max_size=40))
+    return rule, images, draw(st.integers(0, 999))
+
+
+@pytest.mark.filterwarnings('ignore:(RegDB|LLCM) has .* test identities')
+@pytest.mark.parametrize('examples', [60, pytest.param(500, marks=pytest.mark.slow)])
+def test_numbers_of_any_images_are_those_of_looking_at_each_query(examples):
+    measured = []
+
+    @settings(max_examples=examples, deadline=None)
+    @given(searches())
+    def holds(case):
+        (protocol, rgb, ir, by_identity, sees), images, seed = case
+        pool = np.random.default_rng(seed).normal(size=(5, 3))  # of different vectors, all distances differ
+        rows, folders = [], {}
+        for pid, modality, place, feat in images:
+            camid = (cameras := {'rgb': rgb, 'ir': ir}[modality])[place % len(cameras)]
+            folders[pid, camid, modality] = frame = folders.get((pid, camid, modality), 0) + 1
+            rows.append(dict(pid=pid, camid=camid, modality=modality, frame=frame, feat=pool[feat]))
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        table = FeatureTable(*(columns[name] for name in ('feat', 'pid', 'camid', 'frame', 'modality')))
+        expected = {}
+        try:
+            of_protocol = protocol.settings(table)
+        except ValueError:  # a modality, or LLCM's camera that takes both, is not there
+            with pytest.raises(ValueError):
+                evaluate(table, protocol, normalize=False)
+            return
+        for name, setting in of_protocol.items():
+            trials = []
+            for query, gallery in setting.trials:
+                each = [of_query(rows, q, sorted(gallery), by_identity, sees) for q in query]
+                trials.append([one for one in each if one is not None])
+            expected[name] = [np.mean(trial, axis=0) if trial else None for trial in trials]
+        everything = [trial for trials in expected.values() for trial in trials]
+        if any(trial is None for trial in everything) or len({feat for *_, feat in images}) == 1:
+            with pytest.raises(ValueError, match='is empty: no query has|tell nobody apart'):
+                evaluate(table, protocol, normalize=False)
+            return
+        results = evaluate(table, protocol, normalize=False)
+        assert list(results) == list(expected)
+        for name, trials in expected.items():
+            found = [results[name][key] for key in METRIC_NAMES]
+            np.testing.assert_allclose(found, 100 * np.mean(trials, axis=0), atol=1e-9)
+        measured.append(protocol)
+
+    holds()
+    assert len(measured) > examples / 4
+
+
+def of_query(rows, q, gallery, by_identity, sees):
+    """R1 R5 R10 R20 AP INP of one query as their definitions read; None where no match is to be seen."""
+    query = rows[q]
+    far = [round(float(np.linalg.norm(query['feat'] - rows[g]['feat'])), 6) for g in gallery]
+    ranked = [rows[g] for _, g in sorted(zip(far, gallery, strict=True)) if sees(query, rows[g])]
+    people = [row['pid'] for row in ranked]
+    places = [place for place, pid in enumerate(people, start=1) if pid == query['pid']]
+    if not places:
+        return None
+    walked = list(dict.fromkeys(people)) if by_identity else people
+    first = walked.index(query['pid']) + 1
+    precision = sum(number / place for number, place in enumerate(places, start=1)) / len(places)
+    return [*(float(first <= rank) for rank in (1, 5, 10, 20)), precision, len(places) / places[-1]]
 
 
 @pytest.mark.parametrize(('data', 'protocol'), [('regdb', RegDBProtocol()), ('llcm', LLCMProtocol(num_trials=3))])
@@ -201,6 +297,13 @@ def test_an_empty_setting_is_an_error_that_names_it(table):
     lonely = replace(table, pids=np.where(table.modalities == 'ir', table.pids, table.pids + 100))
     with pytest.raises(ValueError, match="Setting 'all_single' is empty"):
         evaluate(lonely, SYSUMM01Protocol(shots=(1,)))
+
+
+def test_people_with_one_image_leave_no_gallery_which_is_an_error_that_names_the_setting():
+    labels = dict(pids=[1, 2, 3], camids=[1, 1, 1], modalities=['rgb'] * 3)
+    table = FeatureTable(np.eye(3), **{name: np.array(column) for name, column in labels.items()})
+    with pytest.raises(ValueError, match="Setting 'single_modality' is empty: no query has an image"):
+        evaluate(table, SingleModalityProtocol('rgb'))
 
 
 def test_results_name_the_sampling_and_whether_re_ranked(table, perm_file, tmp_path):

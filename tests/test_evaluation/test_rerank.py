@@ -4,6 +4,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slow_references import dense_rerank
 
 from tsgan.evaluation import FeatureDistances, KReciprocalReranker, MatrixDistances, k_reciprocal_rerank
@@ -34,6 +36,35 @@ def test_equals_the_dense_seven_steps_where_many_distances_are_equal(seed):
     # Small integers: distances are exact in float32, and equal by the dozen; most images have exact duplicates.
     feats = np.random.default_rng(seed).integers(0, 3, (160, 4)).astype(np.float32)
     np.testing.assert_allclose(k_reciprocal_rerank(feats[:50], feats[50:]), dense_rerank(feats, 50), rtol=0, atol=1e-5)
+
+
+@st.composite
+def rerankings(draw):
+    count = draw(st.integers(2, 40))
+    values = st.integers(0, draw(st.integers(1, 4)))  # the fewer there are, the more images and distances are equal
+    feats = draw(st.lists(st.lists(values, min_size=3, max_size=3), min_size=count, max_size=count))
+    k1 = draw(st.integers(1, 25))
+    weights = st.sampled_from([0.0, 0.3, 0.5, 1.0])
+    arguments = {'k1': k1, 'k2': draw(st.integers(1, k1 + 1)), 'lambda_value': draw(weights)}
+    return (
+        np.array(feats, np.float32),
+        draw(st.integers(1, count - 1)),
+        arguments,
+        draw(st.sampled_from([1, 2, 7, None])),
+    )
+
+
+@pytest.mark.parametrize('examples', [40, pytest.param(300, marks=pytest.mark.slow)])
+def test_equals_the_dense_seven_steps_of_any_images_ties_duplicates_and_blocks(examples):
+    @settings(max_examples=examples, deadline=None)
+    @given(rerankings())
+    def holds(case):
+        feats, num_queries, arguments, rows = case
+        memory_mb = 1024 if rows is None else rows * 64 * len(feats) / 2**20  # so many rows of distances at a time
+        result = k_reciprocal_rerank(feats[:num_queries], feats[num_queries:], memory_mb=memory_mb, **arguments)
+        np.testing.assert_allclose(result, dense_rerank(feats, num_queries, **arguments), rtol=0, atol=1e-5)
+
+    holds()
 
 
 @pytest.mark.parametrize('seed', range(4))

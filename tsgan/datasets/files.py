@@ -64,7 +64,7 @@ def list_images(folder: Path) -> list[str]:
     images = []
     for entry in _entries(folder):
         if entry.is_dir():
-            _refuse_images_below(Path(entry.path), f'the images of an identity directly in {folder}')
+            refuse_images_below(Path(entry.path), f'the images of an identity directly in {folder}')
         elif is_image(entry.name):
             images.append(entry.path)
         elif _is_other_image(entry):
@@ -120,8 +120,33 @@ def numbered_folders(folder: Path) -> dict[int, Path]:
         if re.fullmatch('[0-9]{4}', name):
             numbered[int(name)] = path
         else:
-            _refuse_images_below(path, f'folders of identities in {folder} named by four digits, such as 0001')
+            refuse_images_below(path, f'folders of identities in {folder} named by four digits, such as 0001')
     return numbered
+
+
+def refuse_images_below(folder: Path, expected: str) -> None:
+    """Make sure that there is no image in a folder that is not read, nor in any below it, links followed.
+
+    Args:
+        folder (Path): The folder; what :func:`is_left_behind` is passed over.
+        expected (str): What was expected instead, for the error.
+
+    Raises:
+        FileNotFoundError: If there is a link to nothing.
+        ValueError: If there is one, of whatever format.
+    """
+    waiting, seen = [folder], set()
+    while waiting:
+        folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen:  # links may lead in a circle
+            continue
+        seen.add(real)
+        for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+            if entry.is_dir():
+                waiting.append(Path(entry.path))
+            elif is_image(entry.name) or _is_other_image(entry):
+                raise ValueError(f'{entry.path} would not be read: expected {expected}')
 
 
 def is_empty(folder: Path) -> bool:
@@ -203,18 +228,12 @@ def _entries(folder: Path, check_links: bool = True) -> list[os.DirEntry]:
     return entries
 
 
-def _refuse_images_below(folder: Path, expected: str) -> None:
-    for above, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not is_left_behind(name)]
-        lost = next((name for name in sorted(names) if is_image(name) and not is_left_behind(name)), None)
-        if lost:
-            raise ValueError(f'{os.path.join(above, lost)} would not be read: expected {expected}')
-
-
 def _is_other_image(entry: os.DirEntry) -> bool:
     """Whether a file is an image although its name is not one that is read."""
     if entry.name.lower().endswith(OTHER_EXTENSIONS):
         return True
+    if not entry.is_file():  # to open a pipe could wait for ever
+        return False
     try:
         with Image.open(entry.path):
             return True

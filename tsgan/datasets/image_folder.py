@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -136,8 +137,9 @@ class ImageFolderReID(ReIDDataset):
     @staticmethod
     def _read_splits(path: Path) -> dict[str, list[str]]:
         expected = 'JSON such as {"train": ["alice"], "test": ["bob"]}'
+        text = read_text(path, expected)
         try:
-            splits = json.loads(read_text(path, expected))
+            splits = json.loads(text, object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as error:
             raise ValueError(f'{path} is no JSON: {error}') from error
         if not isinstance(splits, dict) or not all(_is_list_of_names(names) for names in splits.values()):
@@ -154,3 +156,11 @@ class ImageFolderReID(ReIDDataset):
 
 def _is_list_of_names(names: object) -> bool:
     return isinstance(names, list) and len(names) > 0 and all(isinstance(name, str) for name in names)
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict:
+    """An object of JSON. Raises ValueError where it has a key twice: the first one would be lost."""
+    twice = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+    if twice:
+        raise ValueError(f'it has {twice[0]!r} twice')
+    return dict(pairs)

@@ -110,7 +110,10 @@ def _counts(name: str) -> bool:
 
 
 def _below(folder: str, seen: set[str]) -> list[str]:
-    """The images in and below a folder, sorted; one that links lead to again is passed over."""
+    """The images in and below a folder, sorted; one that links lead to again is passed over.
+
+    A link to nothing is taken for an image: nobody knows what it has led to, so that whoever reads it says so.
+    """
     real = os.path.realpath(folder)
     if real in seen:
         return []
@@ -119,9 +122,10 @@ def _below(folder: str, seen: set[str]) -> list[str]:
         entries = sorted((entry for entry in scan if not is_left_behind(entry.name)), key=lambda entry: entry.name)
     found = []
     for entry in entries:
-        if os.path.isdir(entry.path):  # entry.is_dir() raises on a link that leads to itself
+        lost = entry.is_symlink() and not os.path.exists(entry.path)
+        if not lost and entry.is_dir():
             found += _below(entry.path, seen)
-        elif _counts(entry.name):
+        elif lost or _counts(entry.name):
             found.append(entry.path)
     return found
 

@@ -2,7 +2,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tsgan.datasets.files import list_images, missing, numbered_folders
+from tsgan.datasets.files import list_images, missing, numbered_folders, refuse_images_below
 from tsgan.datasets.lists import read_ids
 from tsgan.datasets.reid_dataset import ReIDDataset, camera_records
 from tsgan.registry import DATASETS
@@ -43,7 +43,7 @@ class SYSUMM01(ReIDDataset):
     Raises:
         FileNotFoundError: If a folder or a list is missing, an identity folder is empty, or a listed identity has none.
         ValueError: If a list is malformed, a frame is not named by its number or comes twice, images lie in a folder
-            that is no identity's, or a training identity lacks one modality.
+            that is no identity's or no camera's, or a training identity lacks one modality.
     """
 
     CAMERAS = {'rgb': (1, 2, 4, 5), 'ir': (3, 6)}
@@ -74,6 +74,9 @@ class SYSUMM01(ReIDDataset):
             if not (root / f'cam{cam}').is_dir():
                 raise missing(root / f'cam{cam}', 'SYSU-MM01 with cam1 to cam6 there')
             cameras[cam] = numbered_folders(root / f'cam{cam}')
+        for folder in sorted(root.glob('cam*')):
+            if folder.is_dir() and folder.name not in {f'cam{cam}' for cam in cameras}:
+                refuse_images_below(folder, 'SYSU-MM01 with cam1 to cam6 alone')
         pids = sorted({pid for name in self.split.split('+') for pid in read_ids(root / 'exp' / f'{name}_id.txt')})
 
         records = []

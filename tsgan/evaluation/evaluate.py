@@ -12,6 +12,8 @@ from .protocols import Setting, Trial
 from .ranking import METRIC_NAMES, QueryScores, score_queries, score_trials, summarize
 from .rerank import MAX_ROWS, MIB, FeatureDistances, KReciprocalReranker, MatrixDistances
 
+EMPTY = 'is empty: no query has an image of its identity in the gallery it may see.'
+
 
 class EvaluationProtocol(Protocol):
     """What `evaluate` asks of a protocol, and what is written beside its results."""
@@ -104,9 +106,7 @@ def check_answered(scored: dict[str, ScoredSetting]) -> None:
     """Raises ValueError for a setting with a trial in which no query has a match."""
     for name, setting in scored.items():
         if not all(trial.valid.any() for trial in setting.scores):
-            raise ValueError(
-                f"Setting '{name}' is empty: no query has an image of its identity in the gallery it may see."
-            )
+            raise ValueError(f"Setting '{name}' {EMPTY}")
 
 
 def comparable(table: FeatureTable, normalize: bool = True) -> np.ndarray:
@@ -161,12 +161,17 @@ def score_plain(
         feats (np.ndarray): What is compared, (N, D).
         settings (dict[str, Setting]): Of a protocol, by name.
         memory_mb (float): See `evaluate`.
+
+    Raises:
+        ValueError: A setting whose galleries have no image.
     """
     feats = centre(feats)
     scores = {name: [None] * len(setting.trials) for name, setting in settings.items()}
     for (dedupe, exclude, ties, _), trials in by_queries_and_rules(settings).items():
         query = trials[0][2].query  # (Q,)
         gallery = np.unique(np.concatenate([trial.gallery for _, _, trial in trials]))  # (G,): of all these trials
+        if not len(gallery):  # as where every image is a query
+            raise ValueError(f"Setting '{trials[0][0]}' {EMPTY}")
         members = np.stack([np.isin(gallery, trial.gallery) for _, _, trial in trials], axis=1)  # (G, T)
         gallery_feats = feats[gallery]  # (G, D)
         different, column = np.unique(first_equal(gallery_feats), return_inverse=True)  # (U,), (G,)
