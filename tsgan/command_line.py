@@ -1,9 +1,11 @@
 """What command lines share: arguments, and how one ends: done, with a sentence on what is wrong, or stopped."""
 
 import os
+import re
 import select
 import signal
 import sys
+import time
 import traceback
 import warnings
 from argparse import Action, ArgumentParser
@@ -11,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tsgan
-from tsgan.machine import is_first_rank
+from tsgan.machine import is_first_rank, rank
 
 MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
 STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+PATIENCE = 5  # seconds in which a launcher ends the ranks beside one that has failed
 
 
 class Stopped(KeyboardInterrupt):
@@ -73,7 +76,9 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     What this package refuses is one sentence on stderr, and exit code 2, as of a wrong argument; so is a file that
     cannot be read or written, and a package that is not there. Any other error is none of the input, and keeps its
     traceback; all keep it with ``TSGAN_TRACEBACK=1`` in the environment. SIGINT, SIGTERM and SIGHUP end in
-    ``when_stopped()``, with 128 and their number as exit code. Of several ranks, the first one says it.
+    ``when_stopped()``, with 128 and their number as exit code. Of several ranks, the first one says it; the others give
+    the launcher ``PATIENCE`` to end them before they say what has happened to them, and so does one whose connection to
+    another is broken: what has been said is not said again, and a job shows the error that it ended with.
     """
     parent, came, hook = os.getpid(), [], sys.unraisablehook
 
@@ -89,9 +94,7 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
         throw(number)
 
-    for name in STOPS:
-        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
-            signal.signal(name, stop)
+    on_stop(stop)
     warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
     try:
         main()
@@ -100,17 +103,48 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         sys.stdout.flush()
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        lost = lost_rank(error)
+        if not came and (lost or not is_first_rank()):
+            await_stop(came)
         if came:  # an error, too, is then of another rank's end
             if is_first_rank():
                 print(when_stopped(), file=sys.stderr, flush=True)
             sys.exit(128 + came[0])
         if isinstance(error, BrokenPipeError) and nobody_reads():
             sys.exit(141)  # as the signal would
-        sentence = refusal(error)
+        sentence = lost or refusal(error)
         if sentence is None or os.environ.get('TSGAN_TRACEBACK', '0') not in ('', '0'):
             raise
         print(f'error: {sentence}', file=sys.stderr, flush=True)
-        sys.exit(2)
+        sys.exit(1 if lost else 2)
+
+
+def on_stop(handler: Callable[[int, object], None]) -> None:
+    for name in STOPS:
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(name, handler)
+
+
+def await_stop(came: list[int]) -> None:
+    """Wait ``PATIENCE`` for a signal to stop; ``came`` has its number then."""
+    on_stop(lambda number, _: came.append(number))
+    end = time.monotonic() + PATIENCE
+    while not came and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def lost_rank(error: BaseException) -> str | None:
+    """What to say of an error that is another rank's end, or its silence; None of one that this rank has made."""
+    dist = sys.modules.get('torch.distributed')
+    if not dist or not dist.is_available():
+        return None
+    text = str(error)
+    by_store = isinstance(error, (dist.DistStoreError, dist.DistNetworkError))
+    if not by_store and not (isinstance(error, RuntimeError) and re.search('/gloo/|remote process exit', text)):
+        return None
+    reason = re.sub(r'^\[.*?\] ', '', text).split('. This is', 1)[0].splitlines()[0]
+    setting = ' for env_cfg.dist_cfg.timeout' if 'imed out' in reason else ''
+    return f'rank {rank()} stops, as another has ended or does not answer ({reason}{setting}): that one says why.'
 
 
 def nobody_reads() -> bool:
@@ -152,8 +186,21 @@ def refusal(error: BaseException) -> str | None:
         last = traceback.extract_tb(cause.__traceback__)[-1:]
         if last and (last[0].line or '').startswith('raise ') and ours(last[0].filename, package):
             return str(cause)
+        if sentence := refusal_in_a_worker(cause, package):
+            return sentence
         cause = cause.__cause__ or cause.__context__
     return str(error) if isinstance(error, OSError) else None
+
+
+def refusal_in_a_worker(error: BaseException, package: str) -> str | None:
+    """The sentence of an error in a process that loads data; torch raises it here, with its traceback as text."""
+    caught, _, last = str(error).rpartition('Traceback (most recent call last):\n')
+    frames = re.findall(r'^  File "(.+)", line \d+, in .+\n    (.+)', last, re.MULTILINE)
+    said = re.search(rf'^(?:\w+\.)*{type(error).__name__}: (.+)', last, re.MULTILINE | re.DOTALL)
+    if 'DataLoader worker' not in caught or not frames or not said:
+        return None
+    file, line = frames[-1]
+    return said[1].strip() if line.startswith('raise ') and ours(file, package) else None
 
 
 def ours(file: str, package: str) -> bool:

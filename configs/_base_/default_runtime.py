@@ -26,7 +26,8 @@ model_wrapper_cfg = dict(
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # seconds that a rank waits for the others, as for rank 0, which alone evaluates and draws
+    dist_cfg=dict(backend='nccl', timeout=600),
 )
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 log_level = 'INFO'

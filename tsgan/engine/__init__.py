@@ -10,6 +10,7 @@ from .hooks import (
 )
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 from .quiet_runner import QuietRunner
+from .same_ranks_hook import SameRanksHook
 
 __all__ = [
     'MirrorFeaturesHook',
@@ -22,5 +23,6 @@ __all__ = [
     'PerModuleOptimWrapperConstructor',
     'QuietRunner',
     'ResumeHook',
+    'SameRanksHook',
     'TrainedIdentitiesHook',
 ]
