@@ -7,7 +7,7 @@ default_hooks = dict(
     epoch_seed=dict(type='EpochSeedHook'),  # an epoch's randomness follows from (seed, epoch): exact --resume
     identity_count=dict(type='IdentityCountHook'),
     finite_loss=dict(type='FiniteLossHook'),  # NaN stops a training before it reaches a checkpoint
-    logger=dict(type='LoggerHook', interval=50),
+    logger=dict(type='FirstRankLoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
     resume=dict(type='ResumeHook'),  # a resumed training follows the config's schedule, as long as it now is

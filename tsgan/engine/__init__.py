@@ -3,6 +3,7 @@ from .finite_loss_hook import FiniteLossHook
 from .hooks import (
     AlternatingPhasesHook,
     EpochSeedHook,
+    FirstRankLoggerHook,
     FitMetricHook,
     GradientNormHook,
     IdentityCountHook,
@@ -17,6 +18,7 @@ __all__ = [
     'AlternatingPhasesHook',
     'EpochSeedHook',
     'FiniteLossHook',
+    'FirstRankLoggerHook',
     'FitMetricHook',
     'GradientNormHook',
     'IdentityCountHook',
