@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from command_lines import run_ranks
 from small_options import EPOCH, STUDENT
 from torch.utils.data import get_worker_info
@@ -95,6 +96,45 @@ def test_where_a_rank_ends_the_other_ends_too_with_one_sentence(workshop, tmp_pa
     assert survivor.code == 1 and 'Traceback' not in survivor.text
     errors = [line for line in survivor.text.splitlines() if 'error: ' in line]
     assert len(errors) == 1 and 'error: rank 0 stops, as another has ended' in errors[0]
+
+
+@pytest.mark.slow
+def test_a_rank_that_hangs_is_given_up_after_the_seconds_that_the_config_names(workshop, tmp_path):
+    def plant(rank):
+        command_line.PATIENCE = 0.5
+        at_the_second_iteration(rank, lambda: time.sleep(30))
+
+    options = ['env_cfg.dist_cfg.timeout=10']
+    survivor, _ = run_ranks(2, lambda rank: train_command(tmp_path, *options), workshop, plant)
+    assert survivor.code == 1 and 'Traceback' not in survivor.text
+    assert survivor.text.splitlines()[-1].startswith(
+        'error: rank 0 stops, as another has ended or does not answer (Timed'
+    )
+    assert 'out waiting 10000ms' in survivor.text and 'for env_cfg.dist_cfg.timeout)' in survivor.text
+
+
+@pytest.mark.parametrize(
+    ('error', 'is_lost'),
+    [
+        (RuntimeError('[/a/gloo/transport/tcp/pair.cc:545] Read error [::1]:56523: Connection reset by peer.'), True),
+        (dist.DistBackendError('NCCL error: remote process exited or there was a network error'), True),
+        (dist.DistStoreError('Timed out after 4 seconds waiting for clients. 1/2 clients joined.'), True),
+        (
+            dist.DistBackendError('NCCL error: Duplicate GPU detected : rank 1 and rank 0 both on CUDA device 5000'),
+            False,
+        ),
+        (RuntimeError('mat1 and mat2 shapes cannot be multiplied (4x16 and 32x16)'), False),
+        (ValueError('/a/gloo/images/1.png is no image that can be read'), False),
+    ],
+    ids=['gloo', 'NCCL', 'store', "NCCL's own", "torch's own", 'a path'],
+)
+def test_the_end_of_another_rank_is_told_from_an_error_of_this_one(error, is_lost, monkeypatch):
+    monkeypatch.setenv('RANK', '3')
+    sentence = command_line.lost_rank(error)
+    assert bool(sentence) == is_lost
+    if sentence:
+        assert sentence.startswith('rank 3 stops, as another has ended') and '.cc' not in sentence
+        assert ('env_cfg.dist_cfg.timeout' in sentence) == ('Timed out' in str(error))
 
 
 def notes_what_it_opens(file):
