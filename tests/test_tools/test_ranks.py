@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -138,12 +139,16 @@ def test_the_end_of_another_rank_is_told_from_an_error_of_this_one(error, is_los
 
 
 def notes_what_it_opens(file):
-    """Has this process, and those that it forks, write into a file the name of what they open for writing."""
+    """Has this process, and those that it forks, write into a file the name of what they open for writing.
+
+    Not of devices, and of temporary files, in which MMEngine reads a config.
+    """
     sys.dont_write_bytecode = True
+    passed_over = '/dev/', os.path.join(tempfile.gettempdir(), 'tmp')
     notes = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def note(event, args):
-        if event == 'open' and isinstance(args[0], str) and not args[0].startswith('/dev/'):
+        if event == 'open' and isinstance(args[0], str) and not args[0].startswith(passed_over):
             path, mode, flags = args
             if set(mode or '') & set('wax+') or flags & (os.O_WRONLY | os.O_RDWR):
                 os.write(notes, f'{path}\n'.encode())
