@@ -80,7 +80,7 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     the launcher ``PATIENCE`` to end them before they say what has happened to them, and so does one whose connection to
     another is broken: what has been said is not said again, and a job shows the error that it ended with.
     """
-    parent, came, hook = os.getpid(), [], sys.unraisablehook
+    parent, came, hook, say = os.getpid(), [], sys.unraisablehook, sys.excepthook
 
     def stop(number: int, _: object) -> None:
         if os.getpid() != parent:  # a process that loads data; it says nothing
@@ -94,7 +94,13 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
         throw(number)
 
+    def of_its_own(kind: type, error: BaseException, trace: object) -> None:
+        # a process that loads data says nothing of its connection to this one, which has been killed
+        if os.getpid() == parent or not issubclass(kind, (ConnectionError, EOFError)):
+            say(kind, error, trace)
+
     on_stop(stop)
+    sys.excepthook = of_its_own
     warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
     try:
         main()
