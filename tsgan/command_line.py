@@ -17,7 +17,7 @@ from tsgan.machine import is_first_rank, rank
 
 MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
 STOPS = [getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name)]
-PATIENCE = 5  # seconds in which a launcher ends the ranks beside one that has failed
+PATIENCE = 15  # seconds in which one rank that has failed ends, on a busy machine, and a launcher then ends the others
 
 
 class Stopped(KeyboardInterrupt):
