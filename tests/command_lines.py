@@ -4,9 +4,11 @@ import logging
 import multiprocessing
 import os
 import runpy
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +42,48 @@ def run(command, cwd, fails=False, anew=False):
     assert (code != 0) == fails, ''.join(texts)[-5000:]
     error = texts[1].strip().splitlines()[-1] if fails else None
     return SimpleNamespace(text=''.join(texts), error=error, code=code)
+
+
+def run_ranks(ranks, command, cwd, plant=lambda rank: None):
+    """Run a Python file in several forks of this process, as a launcher does that ends no rank for another's sake.
+
+    Args:
+        ranks (int): How many.
+        command (Callable[[int], list]): A rank's command.
+        cwd (Path): The current folder.
+        plant (Callable[[int], None]): What a rank calls before it begins, as to patch something.
+
+    Returns:
+        list[SimpleNamespace]: The ``text`` and exit ``code`` of each; -9 of one that had to be ended.
+    """
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    children, files = [], []
+    for rank in range(ranks):
+        env = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+        env = {name: str(value) for name, value in env.items()} | {'CUDA_VISIBLE_DEVICES': ''}
+        out = tempfile.TemporaryFile('w+')  # noqa: SIM115  closed below
+        arguments = [str(part) for part in command(rank)][1:]
+
+        def start(rank=rank, arguments=arguments, env=env, out=out):
+            plant(rank)
+            become(arguments, cwd, env, out, out)
+
+        children.append(multiprocessing.get_context('fork').Process(target=start))
+        files.append(out)
+        children[-1].start()
+    end = time.monotonic() + LIMIT
+    for child in children:
+        child.join(max(end - time.monotonic(), 0))
+        child.kill()
+    ends = []
+    for child, file in zip(children, files, strict=True):
+        child.join()
+        with file:
+            file.seek(0)
+            ends.append(SimpleNamespace(text=file.read(), code=child.exitcode))
+    return ends
 
 
 def become(arguments, cwd, env, out, err):

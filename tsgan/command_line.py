@@ -1,9 +1,11 @@
 """What command lines share: arguments, and how one ends: done, with a sentence on what is wrong, or stopped."""
 
 import os
+import re
 import select
 import signal
 import sys
+import time
 import traceback
 import warnings
 from argparse import Action, ArgumentParser
@@ -11,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tsgan
-from tsgan.machine import is_first_rank
+from tsgan.machine import is_first_rank, rank
 from tsgan.stopping import SAVED, STOPS, SavedAndStopped, Stopped
 
 MODEL = 'tsgan-jd_small_synthetic'  # the one that comes with its weights
+PATIENCE = 15  # seconds in which one rank that has failed ends, on a busy machine, and a launcher then ends the others
 
 
 def add_model_arguments(parser: ArgumentParser) -> None:
@@ -70,9 +73,11 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     cannot be read or written, and a package that is not there. Any other error is none of the input, and keeps its
     traceback; all keep it with ``TSGAN_TRACEBACK=1`` in the environment. SIGINT, SIGTERM and SIGHUP end in
     ``when_stopped()``, with 128 and their number as exit code, or, of a training that has kept all it has done, with
-    :data:`~tsgan.stopping.SAVED`. Of several ranks, the first one says it.
+    :data:`~tsgan.stopping.SAVED`. Of several ranks, the first one says it; the others give the launcher ``PATIENCE`` to
+    end them before they say what has happened to them, and so does one whose connection to another is broken: what has
+    been said is not said again, and a job shows the error that it ended with.
     """
-    parent, came, hook = os.getpid(), [], sys.unraisablehook
+    parent, came, hook, say = os.getpid(), [], sys.unraisablehook, sys.excepthook
 
     def stop(number: int, _: object) -> None:
         if os.getpid() != parent:  # a process that loads data; it says nothing
@@ -86,9 +91,13 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         signal.setitimer(signal.ITIMER_REAL, 0.5, 0.5)
         throw(number)
 
-    for name in STOPS:
-        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
-            signal.signal(name, stop)
+    def of_its_own(kind: type, error: BaseException, trace: object) -> None:
+        # a process that loads data says nothing of its connection to this one, which has been killed
+        if os.getpid() == parent or not issubclass(kind, (ConnectionError, EOFError)):
+            say(kind, error, trace)
+
+    on_stop(stop)
+    sys.excepthook = of_its_own
     warnings.simplefilter('ignore', FutureWarning)  # of torch to MMEngine, in each process: nobody here can mend it
     try:
         main()
@@ -97,17 +106,48 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         sys.stdout.flush()
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if came or isinstance(error, Stopped):  # after a signal, an error is of another rank's end
+        lost, stopped = lost_rank(error), isinstance(error, Stopped)
+        if not (came or stopped) and (lost or not is_first_rank()):
+            await_stop(came)
+        if came or stopped:  # after a signal, an error is of another rank's end
             if is_first_rank():
                 print(when_stopped(), file=sys.stderr, flush=True)
             sys.exit(SAVED if isinstance(error, SavedAndStopped) else 128 + (came or error.args)[0])
         if isinstance(error, BrokenPipeError) and nobody_reads():
             sys.exit(141)  # as the signal would
-        sentence = refusal(error)
+        sentence = lost or refusal(error)
         if sentence is None or os.environ.get('TSGAN_TRACEBACK', '0') not in ('', '0'):
             raise
         print(f'error: {sentence}', file=sys.stderr, flush=True)
-        sys.exit(2)
+        sys.exit(1 if lost else 2)
+
+
+def on_stop(handler: Callable[[int, object], None]) -> None:
+    for name in STOPS:
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(name, handler)
+
+
+def await_stop(came: list[int]) -> None:
+    """Wait ``PATIENCE`` for a signal to stop; ``came`` has its number then."""
+    on_stop(lambda number, _: came.append(number))
+    end = time.monotonic() + PATIENCE
+    while not came and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def lost_rank(error: BaseException) -> str | None:
+    """What to say of an error that is another rank's end, or its silence; None of one that this rank has made."""
+    dist = sys.modules.get('torch.distributed')
+    if not dist or not dist.is_available():
+        return None
+    text = str(error)
+    by_store = isinstance(error, (dist.DistStoreError, dist.DistNetworkError))
+    if not by_store and not (isinstance(error, RuntimeError) and re.search('/gloo/|remote process exit', text)):
+        return None
+    reason = re.sub(r'^\[.*?\] ', '', text).split('. This is', 1)[0].splitlines()[0]
+    setting = ' for env_cfg.dist_cfg.timeout' if 'imed out' in reason else ''
+    return f'rank {rank()} stops, as another has ended or does not answer ({reason}{setting}): that one says why.'
 
 
 def nobody_reads() -> bool:
@@ -149,8 +189,21 @@ def refusal(error: BaseException) -> str | None:
         last = traceback.extract_tb(cause.__traceback__)[-1:]
         if last and (last[0].line or '').startswith('raise ') and ours(last[0].filename, package):
             return str(cause)
+        if sentence := refusal_in_a_worker(cause, package):
+            return sentence
         cause = cause.__cause__ or cause.__context__
     return str(error) if isinstance(error, OSError) else None
+
+
+def refusal_in_a_worker(error: BaseException, package: str) -> str | None:
+    """The sentence of an error in a process that loads data; torch raises it here, with its traceback as text."""
+    caught, _, last = str(error).rpartition('Traceback (most recent call last):\n')
+    frames = re.findall(r'^  File "(.+)", line \d+, in .+\n    (.+)', last, re.MULTILINE)
+    said = re.search(rf'^(?:\w+\.)*{type(error).__name__}: (.+)', last, re.MULTILINE | re.DOTALL)
+    if 'DataLoader worker' not in caught or not frames or not said:
+        return None
+    file, line = frames[-1]
+    return said[1].strip() if line.startswith('raise ') and ours(file, package) else None
 
 
 def ours(file: str, package: str) -> bool:

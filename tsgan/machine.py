@@ -21,6 +21,12 @@ def machine_name() -> str:
     return f'{name}, {num_cores()} cores'
 
 
+def rank() -> int:
+    """Which process of a distributed job this is, by the launcher's own variable; 0 where there is none."""
+    names = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+
+
 def is_first_rank() -> bool:
     """Whether this process is the one of a distributed job that speaks for all, or of none."""
-    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+    return rank() == 0

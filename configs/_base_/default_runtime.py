@@ -4,13 +4,11 @@ default_hooks = dict(
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    epoch_seed=dict(
-        type='EpochSeedHook'
-    ),  # all randomness follows from the seed and the place in the training: exact --resume
+    epoch_seed=dict(type='EpochSeedHook'),  # randomness follows from seed and place in the training: exact --resume
     identity_count=dict(type='IdentityCountHook'),
     finite_loss=dict(type='FiniteLossHook'),  # NaN stops a training before it reaches a checkpoint
     collapse=dict(type='CollapseHook'),  # warns of a stuck triplet, a discriminator that has won, one picture for all
-    logger=dict(type='LoggerHook', interval=50),
+    logger=dict(type='FirstRankLoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     sync_buffers=dict(type='SyncBuffersHook'),  # BN statistics differ from rank to rank until then
     resume=dict(type='ResumeHook'),  # a resumed training follows the config's schedule, as long as it now is
@@ -29,7 +27,8 @@ model_wrapper_cfg = dict(
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # seconds that a rank waits for the others, as for rank 0, which alone evaluates and draws
+    dist_cfg=dict(backend='nccl', timeout=600),
 )
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 log_level = 'INFO'

@@ -4,6 +4,7 @@ from .finite_loss_hook import FiniteLossHook
 from .hooks import (
     AlternatingPhasesHook,
     EpochSeedHook,
+    FirstRankLoggerHook,
     FitMetricHook,
     GradientNormHook,
     IdentityCountHook,
@@ -11,6 +12,7 @@ from .hooks import (
 )
 from .optim_wrapper_constructor import PerModuleOptimWrapperConstructor
 from .quiet_runner import QuietRunner
+from .same_ranks_hook import SameRanksHook
 from .train_loop import ResumableTrainLoop
 from .whole_checkpoint_hook import WholeCheckpointHook
 
@@ -20,6 +22,7 @@ __all__ = [
     'CollapseHook',
     'EpochSeedHook',
     'FiniteLossHook',
+    'FirstRankLoggerHook',
     'FitMetricHook',
     'GradientNormHook',
     'IdentityCountHook',
@@ -27,6 +30,7 @@ __all__ = [
     'QuietRunner',
     'ResumableTrainLoop',
     'ResumeHook',
+    'SameRanksHook',
     'TrainedIdentitiesHook',
     'WholeCheckpointHook',
 ]

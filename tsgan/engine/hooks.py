@@ -1,9 +1,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import get_rank, get_world_size, master_only
 from mmengine.evaluator import BaseMetric
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 from mmengine.runner import Runner
 from mmengine.runner.utils import set_random_seed
 from torch.nn import Module
@@ -100,6 +100,15 @@ class GradientNormHook(Hook):
         if model.measure_gradients:
             norms = {name: norm.item() for name, norm in model.gradient_norms.items()}
             runner.visualizer.add_scalars(norms, step=runner.iter + 1)
+
+
+@HOOKS.register_module()
+class FirstRankLoggerHook(LoggerHook):
+    """MMEngine's, of which every rank would write the JSON of a test, all into one file."""
+
+    @master_only
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        super().after_test_epoch(runner, metrics)
 
 
 @HOOKS.register_module()

@@ -64,7 +64,8 @@ class ReIDMetric(BaseMetric):
             words, for the JSON: 'train+val (395), last checkpoint'.
         tested (dict, optional): What else the JSON says of the model: `tools/test.py` puts config, checkpoint and its
             epoch here.
-        collect_device (str): See `BaseMetric`.
+        collect_device (str): Where the features of all processes meet: 'gpu', in memory, whatever the backend; or
+            'cpu', in files that each of them writes below the current folder. Defaults to 'gpu'.
         prefix (str, optional): See `BaseMetric`.
 
     Raises:
@@ -90,7 +91,7 @@ class ReIDMetric(BaseMetric):
         features_file: str | None = None,
         training_identities: str | None = None,
         tested: dict | None = None,
-        collect_device: str = 'cpu',
+        collect_device: str = 'gpu',
         prefix: str | None = None,
     ):
         super().__init__(collect_device=collect_device, prefix=prefix)

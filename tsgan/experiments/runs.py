@@ -2,6 +2,7 @@
 
 import logging
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from tsgan.checkpoints import (
 )
 from tsgan.datasets import check_images
 from tsgan.engine import MirrorFeaturesHook, QuietRunner
+from tsgan.machine import is_first_rank
 from tsgan.registry import DATASETS, MODELS
 
 from .arguments import LOADERS
@@ -157,7 +159,8 @@ def build_runner(cfg: Config, launcher: str = 'none', local_rank: int = 0) -> Ru
     cfg.launcher = launcher
     if launcher == 'pytorch' and not torch.cuda.is_available():  # MMEngine would ask for a GPU in both places
         if not dist.is_initialized():
-            dist.init_process_group('gloo')
+            seconds = cfg.env_cfg.dist_cfg.get('timeout')
+            dist.init_process_group('gloo', timeout=seconds and timedelta(seconds=seconds))
         cfg.model_wrapper_cfg.device_ids = None
     runner = QuietRunner.from_cfg(cfg)
     runner.register_hook(MirrorFeaturesHook())
@@ -170,7 +173,7 @@ def check_data(cfg: Config) -> None:
     Raises:
         ValueError: Naming the files that are no images.
     """
-    if os.environ.get('RANK', '0') != '0':
+    if not is_first_rank():
         return
     init_default_scope(cfg.default_scope)
     for loader in LOADERS:
