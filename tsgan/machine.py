@@ -21,6 +21,15 @@ def machine_name() -> str:
     return f'{name}, {num_cores()} cores'
 
 
+def let_threads_sleep() -> None:
+    """Have OpenMP's threads sleep while they wait for each other, where the environment does not say otherwise.
+
+    As they come they spin, on cores that other processes could use: ``benchmarks/busy_machine.py``. torch's OpenMP
+    looks when torch is imported; processes that this one starts inherit it. GNU's heeds ``GOMP_SPINCOUNT`` first.
+    """
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+
 def is_first_rank() -> bool:
     """Whether this process is the one of a distributed job that speaks for all, or of none."""
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
