@@ -1,7 +1,7 @@
 """What a training step takes alone, and beside other busy processes: ``python benchmarks/busy_machine.py``.
 
-Each with threads that spin while they wait for each other, as torch has them, and with threads that sleep, as tsgan has
-them. Whole steps on batches that were loaded before, each few in a process of its own, the two kinds in turn.
+Each with threads that spin while they wait for each other, and with threads that sleep, which tsgan takes where others
+run when it is imported. Whole steps on batches that were loaded before, ten to a process, the two kinds in turn.
 """
 
 import argparse

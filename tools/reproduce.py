@@ -51,7 +51,7 @@ from tsgan.whole_files import write_whole
 
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
     """What would run, and how long and large it would be."""
-    from mmengine.logging import MMLogger  # takes torch, which is to come after tsgan: machine.let_threads_sleep
+    from mmengine.logging import MMLogger  # takes torch, which is to come after tsgan: machine.share_cores
 
     MMLogger.get_current_instance().setLevel('ERROR')  # building models and optimizers says much
     states = {(row, seed): rows.state(row, seed, row in tested) for row, seed in tasks}

@@ -1,10 +1,10 @@
 from tsgan._dependencies import check_mm
 from tsgan._mm_hubs import tell
-from tsgan.machine import let_threads_sleep
+from tsgan.machine import share_cores
 from tsgan.version import __version__
 
 check_mm()
 tell()
-let_threads_sleep()
+share_cores()
 
 __all__ = ['__version__']

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import sys
+import time
 from pathlib import Path
 
 
@@ -21,13 +23,31 @@ def machine_name() -> str:
     return f'{name}, {num_cores()} cores'
 
 
-def let_threads_sleep() -> None:
-    """Have OpenMP's threads sleep while they wait for each other, where the environment does not say otherwise.
+def share_cores() -> None:
+    """Have OpenMP's threads sleep while they wait for each other, if others run on cores that they would spin on.
 
-    As they come they spin, on cores that other processes could use: ``benchmarks/busy_machine.py``. torch's OpenMP
-    looks when torch is imported; processes that this one starts inherit it. GNU's heeds ``GOMP_SPINCOUNT`` first.
+    To spin is the faster way alone, and the slower one beside busy processes: ``benchmarks/busy_machine.py``. Results
+    are the same, bit for bit. torch's OpenMP looks once, when torch is imported, and GNU's heeds ``GOMP_SPINCOUNT``
+    first; processes that this one starts inherit the variable. One that is set stays.
     """
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    if 'torch' in sys.modules or {'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT'} & os.environ.keys():
+        return
+    asked = os.environ.get('OMP_NUM_THREADS', '')
+    threads = int(asked) if asked.isdigit() else num_cores()
+    if threads > 1 and threads + others_running() > (os.cpu_count() or 1):
+        os.environ['OMP_WAIT_POLICY'] = 'PASSIVE'
+
+
+def others_running() -> int:
+    """Threads on the whole machine that run or would like to, beside this one; 0 where the system does not say it."""
+    seen = []
+    try:
+        for _ in range(5):  # the median: one that runs for a moment does not count
+            seen.append(int(Path('/proc/loadavg').read_text(encoding='utf-8').split()[3].split('/')[0]) - 1)
+            time.sleep(0.005)
+    except OSError:  # no Linux
+        return 0
+    return sorted(seen)[2]
 
 
 def is_first_rank() -> bool:
