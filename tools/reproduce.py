@@ -23,6 +23,7 @@ from itertools import chain
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from mmengine.logging import MMLogger
 
 from tsgan.command_line import run
 from tsgan.experiments import (
@@ -51,8 +52,6 @@ from tsgan.whole_files import write_whole
 
 def print_plan(rows: Rows, tasks: list[tuple[str, int]], tested: set[str]) -> None:
     """What would run, and how long and large it would be."""
-    from mmengine.logging import MMLogger  # takes torch, which is to come after tsgan: machine.share_cores
-
     MMLogger.get_current_instance().setLevel('ERROR')  # building models and optimizers says much
     states = {(row, seed): rows.state(row, seed, row in tested) for row, seed in tasks}
     to_train = list(dict.fromkeys(row for (row, _), state in states.items() if state == 'to train'))
