@@ -26,9 +26,9 @@ def machine_name() -> str:
 def share_cores() -> None:
     """Have OpenMP's threads sleep while they wait for each other, if others run on cores that they would spin on.
 
-    To spin is the faster way alone, and the slower one beside busy processes: ``benchmarks/busy_machine.py``. Results
-    are the same, bit for bit. torch's OpenMP looks once, when torch is imported, and GNU's heeds ``GOMP_SPINCOUNT``
-    first; processes that this one starts inherit the variable. One that is set stays.
+    To spin is the faster way alone, and the slower one beside busy processes: ``benchmarks/busy_machine.py``.
+    torch's OpenMP looks once, when torch is imported, and GNU's heeds ``GOMP_SPINCOUNT`` first; processes that this one
+    starts inherit the variable. One that is set stays.
     """
     if 'torch' in sys.modules or {'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT'} & os.environ.keys():
         return
