@@ -1,30 +1,36 @@
 # make demo: everything from nothing, to a table and two figures.
 # make test: the tests, but for the slow ones.  make test-all: all of them, with a browser (apt-get install chromium), on
-# each of oneDNN's kinds of CPU.
+# each of oneDNN's kinds of CPU.  make test-oldest: as make test, with the oldest versions that setup.py allows, on
+# Python 3.10.  On another Python, beside what is there: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
+OLDEST ?= python3.10
 VENV := .venv
+CONSTRAINTS := requirements/constraints.txt
 RUN := $(VENV)/bin/python
-PIP := $(RUN) -m pip install -c requirements/constraints.txt
+PIP := $(RUN) -m pip install -c $(CONSTRAINTS)
 # A process a core, and a file in one of them, the long ones first. What a test needs is installed: none is skipped.
 PYTEST := $(RUN) -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --fail-skipped
 INSTALLED := $(VENV)/.tsgan-installed
 
-.PHONY: venv test test-all docs demo lint clean
+.PHONY: venv test test-oldest test-all docs demo lint clean
 
 venv: $(INSTALLED)
 
-$(INSTALLED): setup.py pyproject.toml requirements/runtime.txt requirements/constraints.txt | $(RUN)
+$(INSTALLED): setup.py pyproject.toml requirements/runtime.txt $(CONSTRAINTS) | $(RUN)
 	$(PIP) -r requirements/runtime.txt -e .
 	@touch $@
 
 $(RUN):
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null || \
-	  { echo 'tsgan needs Python 3.10, 3.11 or 3.12, which "$(PYTHON)" is not: name one with `make PYTHON=python3.11`.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || \
+	  { echo 'tsgan needs Python 3.10, 3.11, 3.12 or 3.13, which "$(PYTHON)" is not: name one with `make PYTHON=python3.11`.' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 test: venv
 	@$(PIP) -q -r requirements/tests.txt
 	$(PYTEST) -m 'not slow'
+
+test-oldest:
+	$(MAKE) test PYTHON=$(OLDEST) VENV=.venv-oldest CONSTRAINTS=requirements/constraints-oldest.txt
 
 # Once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code: requirements/constraints.txt.
 test-all: test

@@ -2,6 +2,7 @@ import ast
 import re
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -81,12 +82,29 @@ def required(file):
     return [line for line in lines if line and not line.startswith(('#', '-r '))]
 
 
-def test_constraints_name_every_direct_requirement():
-    def names(file):
-        return {re.match(r'[\w-]+', line)[0] for line in required(file)}
+def direct_requirements():
+    """Name -> lower bound."""
+    files = [file.name for file in (ROOT / 'requirements').glob('*.txt') if not file.name.startswith('constraints')]
+    return dict(line.split('>=') for file in files if file != 'optional.txt' for line in required(file))
 
-    files = {file.name for file in (ROOT / 'requirements').glob('*.txt')} - {'optional.txt'}
-    assert set().union(*map(names, files)) <= names('constraints.txt')
+
+def test_constraints_name_every_direct_requirement():
+    assert direct_requirements().keys() <= {line.split('==')[0] for line in required('constraints.txt')}
+
+
+def test_the_oldest_versions_that_are_tested_are_the_lower_bounds():
+    tested = dict(line.split('==') for line in required('constraints-oldest.txt'))
+    bounds = direct_requirements()
+    assert bounds.keys() <= tested.keys()
+    assert {name: tested[name] for name in bounds if not f'{tested[name]}.'.startswith(f'{bounds[name]}.')} == {}
+
+
+@pytest.mark.parametrize('category', [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
+def test_in_tests_a_deprecated_call_of_ours_is_an_error_and_one_of_others_is_not(category):
+    with pytest.raises(category):
+        warnings.warn_explicit('old', category, 'losses.py', 1, module='tsgan.models.losses')
+    with warnings.catch_warnings(record=True):
+        warnings.warn_explicit('old', category, 'module.py', 1, module='torch.nn')
 
 
 def test_extras_that_a_sentence_names_are_there():
