@@ -103,7 +103,7 @@ def test_where_a_rank_ends_the_other_ends_too_with_one_sentence(workshop, tmp_pa
 def test_a_rank_that_hangs_is_given_up_after_the_seconds_that_the_config_names(workshop, tmp_path):
     def plant(rank):
         command_line.PATIENCE = 0.5
-        at_the_second_iteration(rank, lambda: time.sleep(30))
+        at_the_second_iteration(rank, lambda: time.sleep(15))
 
     options = ['env_cfg.dist_cfg.timeout=10']
     survivor, _ = run_ranks(2, lambda rank: train_command(tmp_path, *options), workshop, plant)
