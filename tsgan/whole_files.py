@@ -26,7 +26,7 @@ def whole_file(file: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        if error.filename in (None, str(unfinished)):  # `no space left` comes without one
+        if error.errno and error.filename in (None, str(unfinished)):  # `no space left` comes without one
             error.filename = str(path)
         raise
     finally:

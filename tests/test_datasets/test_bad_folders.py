@@ -725,7 +725,7 @@ def reid(monkeypatch):
 @pytest.mark.parametrize('kind', KINDS)
 def test_spoilt_folders_are_refused_by_name_or_read_to_the_pixel(kind):
     seen, _ = try_all(kind, range(4), check)
-    assert min(seen[what] for what in ('refused', 'read', 'images')) > 0
+    assert seen['read'] and seen['images']  # refusals are rare: of many folders, below
 
 
 @pytest.mark.slow

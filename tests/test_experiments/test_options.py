@@ -214,7 +214,7 @@ def test_a_variable_that_no_entry_has_any_more_is_refused():
         ("default_hooks = dict(a=dict(type='EpochSeedHook', b=1))", 'default_hooks.a.b: EpochSeedHook takes no such'),
         ('modle = dict(gan_weight=1)', 'modle: nothing reads an entry of this name; did you mean model?'),
         ('train_cgf = dict(max_epochs=1)', 'train_cgf: nothing reads an entry of this name; did you mean train_cfg?'),
-        ('train_cfg = dict(max_epoch=3)', MISTAKEN.format('train_cfg.max_epoch', 'EpochBasedTrainLoop', 's')),
+        ('train_cfg = dict(max_epoch=3)', MISTAKEN.format('train_cfg.max_epoch', 'ResumableTrainLoop', 's')),
         ('train_dataloader = dict(bath_size=3)', 'train_dataloader.bath_size: train_dataloader takes no such'),
         (
             'randomness = dict(sed=3)',
@@ -227,7 +227,7 @@ def test_a_variable_that_no_entry_has_any_more_is_refused():
         ),
         (
             'default_hooks = dict(logger=dict(intervall=1))',
-            'default_hooks.logger.intervall: LoggerHook takes no such argument; did you mean default_hooks.logger.int',
+            'default_hooks.logger.intervall: FirstRankLoggerHook takes no such argument; did you mean default_hooks.lo',
         ),
         (
             'model = dict(losses=dict(loss_tri=dict(loss=dict(margn=1))))',

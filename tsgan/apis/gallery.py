@@ -116,7 +116,7 @@ class Gallery:
         """
         from tsgan.datasets.loose_images import find_images  # not needed where a gallery is searched
 
-        images = without_repeats(find_images(inputs))
+        images, inferencer.skipped = without_repeats(find_images(inputs)), []
         told = {} if metadata is None else read_metadata(metadata)
         if told and not any(image.row.path and os.path.abspath(image.row.path) in told for image in images):
             raise ValueError(
