@@ -13,6 +13,8 @@ TIFF_NUMBERS = {1: 'B', 6: 'B', 3: 'H', 8: 'H', 4: 'I', 9: 'I', 16: 'Q', 17: 'Q'
 NETPBM_SIGNATURES = (b'P2', b'P3', b'P5', b'P6')
 MAX_PIXELS = 2**27  # 400 MB once decoded: what claims more is taken for an attack
 MAX_BYTES = 16 * MAX_PIXELS  # of a file, which could keep them as four floats each
+SILENT = 0
+set_log_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # of OpenCV 4, of 5
 DEEP_MODES = ('I;16', 'I;16L', 'I;16B', 'I', 'F')  # Pillow's of more than eight bits
 
 
@@ -80,7 +82,7 @@ def decode_content(content: bytes) -> np.ndarray:
     """
     if not content:
         raise ValueError('it is empty')
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is raised
+    set_log_level(SILENT)  # what is wrong is raised
     if (pixels := announced_pixels(content)) > MAX_PIXELS:
         raise ValueError(f'it has {pixels:,} pixels, expected at most {MAX_PIXELS:,}')
     if not pixels:  # OpenCV would make room for whatever it finds
