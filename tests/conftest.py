@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
+    # processes of pytest tell each other nothing with file names that are no UTF-8
+    report.sections = [(name, text.encode(errors='backslashreplace').decode()) for name, text in report.sections]
     if not item.get_closest_marker('gpu'):
         refuse_skip(report, item.config)
     return report

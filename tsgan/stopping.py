@@ -26,7 +26,7 @@ def noting_stops() -> Iterator[list[int]]:
     """While a signal to stop is noted in the list that this gives, by its number, for the work to look there.
 
     One that comes again, later than an echo of the first, does what it would have done without. Those that would have
-    ended the process, or nothing, still do.
+    ended the process, or nothing, still do. An error after one ends in Stopped.
     """
     noted, since = [], 0.0
     before = {number: signal.getsignal(number) for number in STOPS}
@@ -46,6 +46,10 @@ def noting_stops() -> Iterator[list[int]]:
         signal.signal(number, note)
     try:
         yield noted
+    except Exception as error:
+        if noted:  # then it is of another rank's end
+            raise Stopped(noted[0]) from error
+        raise
     finally:
         if not noted:  # else an echo may be on its way
             for number in noticed:
