@@ -32,12 +32,13 @@ test: venv
 test-oldest:
 	$(MAKE) test PYTHON=$(OLDEST) VENV=.venv-oldest CONSTRAINTS=requirements/constraints-oldest.txt
 
-# Once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code: requirements/constraints.txt.
+# What has networks compute, once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code:
+# requirements/constraints.txt.
 test-all: test
 	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
 	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
-	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(addprefix --ignore=tests/test_,datasets docs evaluation search tools/test_commands_on_strangers_files.py)
 
 # docs/_build/index.html. A warning, of a link that leads nowhere, say, is an error.
 docs: venv
