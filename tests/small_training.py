@@ -149,7 +149,7 @@ def fork(body, *args):
         sys.stderr = open(2, 'w', closefd=False)  # rather than pytest's  # noqa: SIM115
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115
         logging.raiseExceptions = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.default_int_handler)
         run(lambda: body(*args))
 
