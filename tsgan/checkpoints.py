@@ -81,9 +81,8 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
     note = work_dir / 'last_checkpoint'
     if not note.is_file():
         return None
-    noted = Path(
-        note.read_text(encoding='utf-8', errors='surrogateescape').strip() or '(nothing)'
-    )  # an empty note: the disk was full
+    text = note.read_text(encoding='utf-8', errors='surrogateescape').strip()
+    noted = Path(text or '(nothing)')  # an empty note: the disk was full
     beside = work_dir / noted.name
     return beside if beside.is_file() else noted
 

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from small_training import assert_equal
 
 SETTINGS = ['all_single', 'all_multi', 'indoor_single', 'indoor_multi']
 
@@ -17,23 +18,6 @@ def logged(work_dir):
 
 def checkpoint(path):
     return torch.load(path, weights_only=False)
-
-
-def assert_equal(a, b, where=''):
-    """Of nested dicts and lists with tensors, bit by bit."""
-    assert type(a) is type(b), where
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal(a[key], b[key], f'{where}/{key}')
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal(x, y, f'{where}/{i}')
-    else:
-        assert a == b, where
 
 
 def test_learning_rates_scale_with_the_batch_size_on_request(pretrained, teacher):
