@@ -1,10 +1,9 @@
 """Train a model: ``python tools/train.py CONFIG``; its log and checkpoints go to ``work_dirs/CONFIG's path``."""
 
 import argparse
-import re
 from pathlib import Path
 
-from tsgan.checkpoints import noted_checkpoint
+from tsgan.checkpoints import noted_checkpoint, place_of
 from tsgan.command_line import run
 from tsgan.experiments import (
     add_run_arguments,
@@ -40,11 +39,11 @@ def parse_args() -> argparse.Namespace:
 def how_to_go_on() -> str:
     args = parse_args()
     work_dir = load_config(args.config, args.work_dir, args.cfg_options).work_dir
-    last = re.match(r'epoch_(\d+)(?:_iter_(\d+))?$', Path(noted_checkpoint(Path(work_dir)) or '').stem)
-    if not last:
+    place = place_of(noted_checkpoint(Path(work_dir)) or Path())
+    if not place:
         return 'stopped before the end of the first epoch'
-    within = f' and {last[2]} iterations' if last[2] else ''
-    return f'stopped after epoch {last[1]}{within}; go on with --resume'
+    within = f' and {place[1]} iterations' if place[1] else ''
+    return f'stopped after epoch {place[0]}{within}; go on with --resume'
 
 
 def main() -> None:

@@ -89,9 +89,14 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
 
 def checkpoints_of(work_dir: Path) -> list[Path]:
     """The files of a training's checkpoints, ``epoch_<N>.pth`` and ``epoch_<N>_iter_<K>.pth``, in the order of both."""
-    names = {file: re.fullmatch(r'epoch_(\d+)(?:_iter_(\d+))?', file.stem) for file in work_dir.glob('epoch_*.pth')}
-    places = {file: (int(name[1]), int(name[2] or 0)) for file, name in names.items() if name}
-    return sorted(places, key=places.get)
+    places = {file: place_of(file) for file in work_dir.glob('epoch_*.pth')}
+    return sorted((file for file, place in places.items() if place), key=places.get)
+
+
+def place_of(checkpoint: Path) -> tuple[int, int] | None:
+    """Whole epochs that a training had behind it, and iterations of the next one, by the name of its checkpoint."""
+    name = re.fullmatch(r'epoch_(\d+)(?:_iter_(\d+))?', checkpoint.stem)
+    return (int(name[1]), int(name[2] or 0)) if name else None
 
 
 def open_checkpoint(file: str | Path, map_location: str | Callable | None = 'cpu') -> dict:
