@@ -11,6 +11,24 @@ from tsgan.machine import is_first_rank
 from tsgan.places import ROOT
 
 
+class FormattedOnce(Config):
+    """A config that is formatted once for as long as it says the same.
+
+    MMEngine asks for its text five times when a training starts, and formatting takes half a second each time.
+    """
+
+    @property
+    def pretty_text(self) -> str:
+        said = repr(self._cfg_dict)
+        if said not in FORMATTED:
+            FORMATTED.clear()
+            FORMATTED[said] = super().pretty_text
+        return FORMATTED[said]
+
+
+FORMATTED = {}  # the last one, by what it says: copies of a config share it
+
+
 def read_config(path: str | Path) -> Config:
     """A config as its file says it.
 
@@ -36,7 +54,7 @@ def read_config(path: str | Path) -> Config:
         raise ValueError(f'{path} cannot be read as a config: {why(error)}') from error
     if not isinstance(cfg.get('model'), dict):
         raise ValueError(f'{path} is no config of a model: expected `model = dict(...)` in it, or in one of its bases.')
-    return cfg
+    return FormattedOnce(cfg._cfg_dict, cfg.text, cfg.filename, cfg.env_variables)
 
 
 @cache
