@@ -39,7 +39,7 @@ def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
         row = dict.fromkeys(METRICS, value)
         (folder / 'results.json').write_text(json.dumps({'all_single': row, 'all_multi': row, 'about': {}}))
         scalars = [{'reid/loss_id': v, 'step': i} for i, v in enumerate((99, value, value, value))]
-        scalars.append({'reid/grad_loss_id': value / 2, 'step': 4})
+        scalars.append({'reid/grad_loss_id': value / 2, 'reid/loss_short': value, 'step': 4})  # of few steps
         (folder / 'run' / 'vis_data' / 'scalars.json').write_text('\n'.join(map(json.dumps, scalars)))
     tool = ROOT / 'tools/analysis_tools/seeds_table.py'
     lines = run(
@@ -47,4 +47,7 @@ def test_the_seeds_table_is_mean_and_deviation_over_folders(tmp_path):
     ).text.splitlines()
     assert lines[2] == '| rivals/hog | all_single | 2 | ' + ' | '.join(['12.0 ± 2.8'] * 6) + ' |'
     assert not any('all_multi' in line for line in lines)
-    assert lines[-1] == '| reid/loss_id | 12.000 ± 2.828 | 6.000 ± 1.414 |'
+    assert lines[-2:] == [
+        '| reid/loss_id | 12.000 ± 2.828 | 6.000 ± 1.414 |',
+        '| reid/loss_short | 12.000 ± 2.828 | - |',
+    ]

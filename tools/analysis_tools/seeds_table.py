@@ -36,6 +36,13 @@ def read_scalars(seeds: list[Path], row: str, last: int) -> list[dict[str, float
     return runs
 
 
+def mean_of(scalars: list[dict[str, float]], name: str) -> str:
+    """Mean and deviation of a scalar; '-' where a seed has none, as of the gradients of a training of few steps."""
+    if not all(name in run for run in scalars):
+        return '-'
+    return spread(*mean_and_std([run[name] for run in scalars]), digits=3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description='Mean and standard deviation over seeds, as Markdown')
     parser.add_argument('seeds', nargs='+', type=Path, help='one folder a seed')
@@ -61,10 +68,7 @@ def main() -> None:
             if terms:
                 print(f'\n{row}\n\n| term | value | gradient norm |\n|---|---|---|')
             for name in terms:
-                value, gradient = (
-                    spread(*mean_and_std([run[key] for run in scalars]), digits=3)
-                    for key in (name, name.replace('loss_', 'grad_loss_'))
-                )
+                value, gradient = mean_of(scalars, name), mean_of(scalars, name.replace('loss_', 'grad_loss_'))
                 print(f'| {name} | {value} | {gradient} |')
 
 
