@@ -1,8 +1,13 @@
 """Sphinx: ``pip install -r requirements/docs.txt && sphinx-build docs docs/_build``."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / '_ext'))
+
 project = 'tsgan'
 author = 'The tsgan authors'
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
+extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode', 'cross_links']
 myst_heading_anchors = 3  # as GitHub names them
 napoleon_use_ivar = True  # fields of named tuples are members, too
 exclude_patterns = ['_build']
