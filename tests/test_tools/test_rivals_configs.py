@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_configs import UNTRAINED, shorten, shrink_model
 
 from tsgan.experiments import build_runner, describe_tested, load_config
 
@@ -19,34 +20,14 @@ NAMES = sorted(
     for folder in ('rivals', 'synthetic/rivals', 'modern', 'synthetic/modern')
     for file in (CONFIGS / folder).glob('*.py')
 )
-UNTRAINED = ('hog', 'lomo_xqda')
-CLUSTERS = ('adca', 'pgm')
 LENGTHS = {'hog': 3780, 'lomo_xqda': 26960}
 AT_UNIT_LENGTH = ('cmgan', 'align_gan')  # the others of Table I are compared as they are
-SMALL = dict(num_classes=6, num_blocks=1, map_channels=128, gan_pairs=4, reid_size=(64, 32), checkpoint=None)
 
 
 def is_slow(name):
     """Whether others stand for it in a quick run; tests/test_configs.py trains a step of each."""
     at_papers_size, row = name.startswith('modern/'), name.split('/')[-1]
     return at_papers_size or row.endswith('_rle') or row in ('backbone_erasing', 'tsgan_erasing', 'pgm')
-
-
-def shrink(node):
-    """Make all networks below a part of a config small, and let them begin with nothing, in place."""
-    if isinstance(node, dict):
-        node.update({key: value for key, value in SMALL.items() if node.get(key) is not None})
-        if node.get('depth', 6) != 6:
-            node.update(depth=18, base_channels=16, stem_channels=16, init_cfg=None)
-        if node.get('in_channels', 512) != 512:  # which Wu et al.'s own network has
-            parts = 7 if node['in_channels'] % 7 == 0 else 1  # MPANet's six and the average
-            node['in_channels'] = 128 * parts  # of that ResNet-18
-        if node.get('non_local'):
-            node['non_local'] = dict(layer2=1, layer3=1)  # of two blocks each
-        if node.get('type') in ('ResnetGenerator', 'PatchDiscriminator', 'JointDiscriminator'):
-            node['base_channels'] = 16
-    for value in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
-        shrink(value)
 
 
 def run_in(folder, cfg, name):
@@ -60,18 +41,9 @@ def test_a_config_trains_two_steps_and_its_checkpoint_is_tested(name, workshop, 
     monkeypatch.chdir(workshop)
     cfg = load_config(str(CONFIGS / f'{name}.py'), cfg_options={'data_root': 'data/synthetic'})  # in SYSU-MM01's layout
     row = name.split('/')[-1]
-    shrink(cfg.model)
-    if row == 'vit':  # which stays as large as it is
-        cfg.model.reid.encoder.backbone.init_cfg = None
-        cfg.model.reid.head.in_channels = load_config(str(CONFIGS / f'{name}.py')).model.reid.head.in_channels
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.update(num_workers=0, persistent_workers=False, batch_size=16 if 'modern' in name else 8)
+    shrink_model(cfg, name, checkpoint=None)  # begins with nothing
+    shorten(cfg, name)
     cfg.train_dataloader.dataset.split = 'train'
-    if row in CLUSTERS:
-        cfg.train_dataloader.batch_sampler.update(num_batches=2, num_instances=2)
-        cfg.custom_hooks[0].update(k1=8, k2=2, min_samples=2)
-    elif row not in UNTRAINED:  # those look at an image once
-        cfg.train_dataloader.batch_sampler.update(num_batches=2, num_pairs=2)
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     cfg.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=1)
 
