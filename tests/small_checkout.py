@@ -1,7 +1,7 @@
 """A checkout in small: what a reader of the documentation has, with configs, data and networks that take seconds.
 
-Configs in ``configs/`` begin with those of the toolbox, and change what ``small_configs.py`` does. All data sets are one
-rendered set, in each one's layout.
+Configs in ``configs/`` begin with those of the toolbox, and change what ``small_configs.py`` does. All data sets are
+one rendered set, in each one's layout.
 """
 
 import os
