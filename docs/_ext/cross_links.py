@@ -24,7 +24,7 @@ OBJECTS = ('class', 'exception', 'function')
 def file_named(text):
     """The file of the repository that a text names, from its root; None if it names none."""
     path = text.split('::')[0]
-    if path.endswith(KINDS) and re.fullmatch(r'[\w./-]+', path) and '/' in path:
+    if path.endswith(KINDS) and re.fullmatch(r'[\w./-]+', path) and '/' in path and '..' not in path:
         for folder in FOLDERS:
             if (ROOT / folder / path).is_file():
                 return (ROOT / folder / path).resolve().relative_to(ROOT).as_posix()
