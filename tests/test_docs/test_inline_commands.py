@@ -13,7 +13,10 @@ from tsgan.__main__ import COMMANDS
 REPO = Path(__file__).parents[2]
 FILES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'benchmarks/README.md']
 FILES += [str(file.relative_to(REPO)) for file in (REPO / 'docs').rglob('*.md')]
-SHARED = [REPO / name for name in ('tsgan/experiments/options.py', 'tsgan/evaluation/command_line.py', 'tsgan/command_line.py')]
+SHARED = [
+    REPO / name
+    for name in ('tsgan/experiments/options.py', 'tsgan/evaluation/command_line.py', 'tsgan/command_line.py')
+]
 TARGETS = set(re.findall(r'^([\w-]+):', (REPO / 'Makefile').read_text(), re.MULTILINE))
 
 
@@ -29,10 +32,10 @@ def commands():
                 yield file, ['python', *words]
 
 
-@pytest.mark.parametrize('page', sorted({file for file, _ in commands()}))
-def test_a_command_in_the_text_has_its_script_and_options(page):
+@pytest.mark.parametrize('where', sorted({file for file, _ in commands()}))
+def test_a_command_in_the_text_has_its_script_and_options(where):
     for file, (program, name, *words) in commands():
-        if file != page or name.startswith('-') or not re.fullmatch(r'[\w./-]+', name):
+        if file != where or name.startswith('-') or not re.fullmatch(r'[\w./-]+', name):
             continue  # `python -m ...`, `tsgan COMMAND`
         command = ' '.join([program, name, *words])
         if program == 'make':

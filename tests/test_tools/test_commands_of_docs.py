@@ -27,13 +27,13 @@ def checkout(shared, once):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('page', PAGES)
-def test_a_reader_who_does_what_a_page_says_gets_through(page, checkout, tmp_path):
+@pytest.mark.parametrize('where', PAGES)
+def test_a_reader_who_does_what_a_page_says_gets_through(where, checkout, tmp_path):
     own = tmp_path / 'tsgan'
     shutil.copytree(checkout, own, symlinks=True)
     path = os.pathsep.join([str(own), str(own / 'tests'), os.environ.get('PYTHONPATH', '')])
     done = subprocess.run(
-        [sys.executable, 'tests/reader.py', page],
+        [sys.executable, 'tests/reader.py', where],
         cwd=own,
         env=dict(os.environ, PYTHONPATH=path, CUDA_VISIBLE_DEVICES=''),
         stdout=subprocess.PIPE,
