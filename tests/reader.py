@@ -144,7 +144,7 @@ def done(command, cwd, environment):
         script = [word for word in arguments[arguments.index('python') :] if word not in ('-u', '--launcher=slurm')]
         return instead(command, 'one task of it, without a cluster', done(script, cwd, environment))
     if arguments[:2] == ['-m', 'pytest']:
-        collected = run([sys.executable, *arguments, '--collect-only', '-q'], cwd).text
+        collected = run([sys.executable, *arguments, '--collect-only', '-q'], cwd, anew=True).text
         return instead(command, 'collected', collected)
     if command[:2] == ['tsgan', 'page']:
         return instead(command, 'opened, and closed', opened(arguments[1:]))
