@@ -51,22 +51,22 @@ class Canvas:
         self.axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, fc=colour, ec='none'))
         self.text(x, y, text, size=size, colour='white')
         if below:
-            self.text(x, y + height / 2 + 11, below, size=11)
+            self.text(x, y + height / 2 + 11, below, size=12.5)
 
     def panel(self, x, y, width, height, title, colour=FAINT) -> None:
         style = 'round,pad=0,rounding_size=9'
         self.axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=style, fc='none', ec=colour, lw=1))
         if title:
-            self.text(x + 10, y + 15, title, size=12.5, ha='left', weight='bold')
+            self.text(x + 10, y + 15, title, size=13.5, ha='left', weight='bold')
 
-    def pill(self, x, y, text, below=None, width=84, colour=GRAY, height=27, size=14) -> None:
+    def pill(self, x, y, text, below=None, width=84, colour=GRAY, height=27, size=15) -> None:
         """A loss, and the number of its equation."""
         corner = (x - width / 2, y - height / 2)
         style = f'round,pad=0,rounding_size={height / 2}'
         self.axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, fc='none', ec=colour, lw=1.3))
         self.text(x, y + 0.5, text, size=size, colour=colour)
         if below:
-            self.text(x, y + height / 2 + 10, below, size=11)
+            self.text(x, y + height / 2 + 10, below, size=12.5)
 
     def map(self, x, y, name, above=False) -> None:
         """Feature maps: sheets, one behind the other."""
@@ -94,7 +94,7 @@ class Canvas:
         for x, colour, text in entries:
             fill = dict(fc=colour, ec='none') if colour else dict(fc='none', ec=GRAY, lw=1.6)
             self.axes.add_patch(FancyBboxPatch((x, y - 7), 14, 14, boxstyle='round,pad=0,rounding_size=3', **fill))
-            self.text(x + 21, y, text, size=12, ha='left')
+            self.text(x + 21, y, text, size=13, ha='left')
 
     def person(self, x, y, look, name=None, height=52) -> None:
         """An image of a person, around (x, y); one that a generator made is framed in its colour."""
@@ -122,7 +122,7 @@ class Canvas:
             points = [(x + dx * h, top + dy * h) for dx, dy in shape]
             self.axes.add_patch(Polygon(points, fc=look[colour], ec='none'))
         if name:
-            self.text(x, y + h / 2 + 12, name, size=14 if '$' in name else 12)
+            self.text(x, y + h / 2 + 12, name, size=15 if '$' in name else 13)
 
     def arrow(self, start, end, dashed=False, both=False, colour=GRAY, bend=0.0) -> None:
         self.axes.add_patch(
@@ -173,7 +173,7 @@ def model() -> Canvas:
         c.box(380, y, judge, JUDGE)
         c.line((412, y), (440, y))
         c.pill(473, y, r'$\mathcal{L}_D$', 'Eq. 2–4' if judge == '$D_I$' else None, width=58)
-        c.text(309, y - 12, f'and {RGB_REAL if other is RGB else IR_REAL}', size=11.5)
+        c.text(309, y - 12, f'and {RGB_REAL if other is RGB else IR_REAL}', size=13)
     # each fake image through the other generator, and back beside where it came from
     c.pill(148, 124, r'$\mathcal{L}_{cyc}$   Eq. 6', width=104)
     for y in (84, 164):
@@ -195,17 +195,17 @@ def model() -> Canvas:
     c.line((332, 362), (362, 362))
     c.map(380, 362, MAP_R)
     c.line((398, 362), (434, 362))
-    c.text(416, 352, 'GAP', size=10.5)
+    c.text(416, 352, 'GAP', size=12)
     c.vector(440, 362, '$V$')
     c.line((446, 362), (494, 362))
-    c.text(470, 352, 'FC', size=10.5)
+    c.text(470, 352, 'FC', size=12)
     c.vector(500, 362, '$F$')
     c.pill(440, 413, r'$\mathcal{L}_{ReID}^{Tri}$', 'Eq. 11', width=54)
     c.line((440, 388), (440, 399))
     c.pill(500, 413, r'$\mathcal{L}_{ReID}^{ID}$', 'Eq. 9, 10', width=54)
     c.line((500, 388), (500, 399))
     c.line((380, 341), (380, 197))
-    c.text(372, 296, f'{MAP_R} of {IR_REAL} and {IR_FAKE}', size=12, ha='right')
+    c.text(372, 296, f'{MAP_R} of {IR_REAL} and {IR_FAKE}', size=13, ha='right')
     c.pill(452, 226, r'$\mathcal{L}_{ReID}^{GAN}$   Eq. 12', width=116)
     c.line((392, 226), (382, 226), dashed=True, arrow=False)
 
@@ -218,8 +218,8 @@ def model() -> Canvas:
     c.map(232, 540, MAP_T)
     c.line((232, 450), (232, 522), dashed=True)
     c.line((232, 450), (232, 382), dashed=True)
-    c.text(444, 486, 'teacher', size=11)
-    c.text(506, 486, 'student', size=11)
+    c.text(444, 486, 'teacher', size=12.5)
+    c.text(504, 486, 'student', size=12.5)
     rows = (
         (510, r'$\mathcal{L}_{TS}^{RealIR}$   Eq. 13', IR_REAL, IR_REAL),
         (543, r'$\mathcal{L}_{TS}^{FakeIR}$   Eq. 14', IR_FAKE, IR_FAKE),
@@ -276,9 +276,9 @@ def phases() -> Canvas:
     )
     for top, (name, loss, data, *states) in zip((48, 140, 232), rows, strict=True):
         c.panel(2, top, 536, 82, None)
-        c.text(14, top + 18, name, size=12.5, ha='left', weight='bold')
+        c.text(14, top + 18, name, size=13.5, ha='left', weight='bold')
         c.text(248, top + 18, loss, size=13)
-        c.text(526, top + 18, data, size=12, ha='right')
+        c.text(526, top + 18, data, size=13, ha='right')
         for (x, width, _, colour), state in zip(columns, states, strict=True):
             c.state(x, top + 55, width, colour, state)
     c.legend(335, (16, GRAY, 'trains: its optimizer moves it'), (272, None, 'runs: frozen, in eval mode'))
@@ -291,31 +291,31 @@ def at_test() -> Canvas:
     c.person(40, 66, IR, 'query')
     for x in (22, 50, 78):
         c.person(x, 166, dict(RGB, top=TOPS[x]), height=48)
-    c.text(50, 203, 'gallery', size=12)
+    c.text(50, 203, 'gallery', size=13)
     for y, start in ((66, 58), (166, 95)):
         c.line((start, y), (122, y))
         c.line((184, y), (202, y))
         c.line((264, y), (326, y))
-        c.text(295, y - 10, 'GAP', size=10.5)
+        c.text(295, y - 10, 'GAP', size=12)
         c.vector(334, y, '$V$')
         c.line((342, y), (362, 116), arrow=False)
     c.box(153, 116, '$FE_S$', STUDENT, width=60, height=146)
     c.box(233, 116, '$LE_S$', STUDENT, width=60, height=146)
     c.line((362, 116), (376, 116))
-    c.text(418, 108, 'distances', size=12)
-    c.text(418, 124, 'at unit length', size=10.5)
+    c.text(418, 108, 'distances', size=13)
+    c.text(418, 124, 'at unit length', size=11)
     c.line((458, 116), (474, 116))
     for y, x, place in ((48, 78, '1'), (116, 22, '2'), (184, 50, '3')):
         c.person(512, y, dict(RGB, top=TOPS[x]), height=56)
         c.text(486, y, place, size=12.5)
-    c.text(14, 240, 'not needed:', size=12, ha='left')
+    c.text(10, 240, 'not needed:', size=13, ha='left')
     for x, name, colour in (
-        (124, '$G_I$', GAN),
-        (182, '$G_R$', GAN),
-        (240, '$D_I$', JUDGE),
-        (298, '$D_R$', JUDGE),
-        (356, '$FE_T$', TEACHER),
-        (414, '$F$', STUDENT),
+        (130, '$G_I$', GAN),
+        (188, '$G_R$', GAN),
+        (246, '$D_I$', JUDGE),
+        (304, '$D_R$', JUDGE),
+        (362, '$FE_T$', TEACHER),
+        (420, '$F$', STUDENT),
     ):
         c.state(x, 240, 48, colour, name, dashed=True)
     return c
