@@ -48,9 +48,9 @@ def test_each_value_on_an_entrys_way_is_said_by_the_file_that_is_named():
         assert found == type(found)(steps[-1][0]), key  # the last one counts
 
 
-@pytest.mark.parametrize('page', [PAGE, FAQ], ids=['configs', 'faq'])
-def test_files_and_tools_that_a_page_names_are_there(page):
-    names = set(re.findall(r'(?<![\w/])((?:configs|tools|benchmarks)/[\w*/]+\.py)', page))
+@pytest.mark.parametrize('text', [PAGE, FAQ], ids=['configs', 'faq'])
+def test_files_and_tools_that_a_page_names_are_there(text):
+    names = set(re.findall(r'(?<![\w/])((?:configs|tools|benchmarks)/[\w*/]+\.py)', text))
     assert len(names) > 10 and {name for name in names if not list(REPO.glob(name))} == set()
 
 
