@@ -40,12 +40,12 @@ def visit_math(self, node: nodes.math) -> None:
 def visit_math_block(self, node: nodes.math_block) -> None:
     latex = node.astext()
     number = NUMBER.search(latex)
-    self.body.append(self.starttag(node, 'div', CLASS='math'))
+    ids = node['ids']
+    own = [one for one in ids if one not in node.parent.get('ids', ())]  # Furo's wrapper has them, too
+    self.body.append(''.join(['<div class="math"', *(f' id="{one}"' for one in own[:1]), '>']))
     self.body.append(drawn(NUMBER.sub('', latex).strip(), inline=False))
     if number:
-        anchor = (
-            f'<a class="headerlink" href="#{node["ids"][0]}" title="Link to this equation">¶</a>' if node['ids'] else ''
-        )
+        anchor = f'<a class="headerlink" href="#{ids[0]}" title="Link to this equation">¶</a>' if ids else ''
         self.body.append(f'<span class="eqno">({escape(number[1])}){anchor}</span>')
     self.body.append('</div>\n')
     raise nodes.SkipNode

@@ -114,3 +114,15 @@ def test_every_equation_can_be_drawn_at_the_width_of_a_page(svg_math):
     for number, latex, _ in EQUATION.findall(PAGE):
         svg = svg_math.drawn(svg_math.NUMBER.sub('', latex), inline=False)
         assert float(re.search(r'width:([\d.]+)em', svg)[1]) < 40, number
+
+
+def test_a_page_with_formulas_asks_for_nothing_from_elsewhere(tmp_path):
+    for name in ('_ext', '_static'):
+        shutil.copytree(REPO / 'docs' / name, tmp_path / 'docs' / name)
+    shutil.copy(REPO / 'docs/conf.py', tmp_path / 'docs')
+    text = '# Page\n\nSee [Eq. 1](#eq-1) on $X_R$.\n\n(eq-1)=\n$$\nX = 1 \\tag{1}\n$$\n\n$$\nY = 2\n$$\n'
+    (tmp_path / 'docs/index.md').write_text(text)
+    run([sys.executable, '-m', 'sphinx', '-W', '-q', 'docs', 'site'], tmp_path, anew=True)
+    html = (tmp_path / 'site/index.html').read_text()
+    assert html.count('id="eq-1"') == 1 and html.count('class="math"') == 3 and '<span class="eqno">(1)' in html
+    assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="(?:https?:)?//', html)
