@@ -1,6 +1,8 @@
 """Sphinx: ``pip install -r requirements/docs.txt && sphinx-build docs docs/_build``."""
 
-project = 'tsgan'
+from tsgan.version import __version__
+
+project, release = 'tsgan', __version__
 author = copyright = 'The tsgan authors'
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
 myst_heading_anchors = 3  # as GitHub names them

@@ -71,6 +71,7 @@ def test_it_runs_top_to_bottom_and_gives_what_it_shows(file, tmp_path):
 
     shown, book = cells_of(file), nbformat.read(file, as_version=4)
     NotebookClient(book, timeout=600, resources={'metadata': {'path': str(tmp_path)}}).execute()
+    assert 'UserWarning' not in nbformat.writes(book)
     for before, after in zip(shown, (cell for cell in book.cells if cell.cell_type == 'code'), strict=True):
         assert printed(after) == printed(before)
         assert pictures(after) == pictures(before)
