@@ -91,7 +91,8 @@ gave, with the command and the seeds; **printed** is what papers and repositorie
 their own. The two stand in tables of their own, and are not to be compared. `-` is not measured or not printed. All
 figures are in percent; `±` is the standard deviation over the seeds.
 
-Which of them is for you: [configs](configs.md). What others print beyond these: [leaderboard](leaderboard.md).
+Which of them is for you: [configs](configs.md). What the words for conventions mean, and what others print beyond
+these: [leaderboard](leaderboard.md).
 """
 
 
@@ -192,14 +193,11 @@ def models_table(models: list[dict], root: Path) -> str:
     return table(heads, rows) if weighted else table(heads[:2], [row[:2] for row in rows])
 
 
-def short_names(models: list[dict]) -> dict[str, str]:
-    """Each model's name up to the first underscore, as far as nobody else in the family has that."""
-    short = {model['Name']: model['Name'].split('_')[0] for model in models}
+def short_names(names: list[str]) -> dict[str, str]:
+    """Each model's name up to the first underscore; whole where that is another one's, too."""
+    short = {name: name.split('_')[0] for name in names}
     taken = list(short.values())
-    return {
-        name: f'`{brief}`' if taken.count(brief) == 1 else f'`{brief}`, {name.split("_")[-1]}'
-        for name, brief in short.items()
-    }
+    return {name: brief if taken.count(brief) == 1 else name for name, brief in short.items()}
 
 
 def figures(models: list[dict], wanted: str) -> dict[str, list[tuple[str, str, dict]]]:
@@ -221,15 +219,15 @@ def cell(result: dict, metric: str, kind: str) -> str:
 
 def figures_tables(models: list[dict], wanted: str, board: dict) -> str:
     """A table for each data set and setting."""
-    text, short = '', short_names(models)
+    text = ''
     for data, rows in figures(models, wanted).items():
         there = [metric for metric in METRICS if any(cell(result, metric, kind) != '-' for _, kind, result in rows)]
         seeded = any('seeds' in result['Metrics'] for *_, result in rows)
         sourced = any('Source' in result or 'Convention' in result for *_, result in rows)
         heads = ['model', *there, *(['seeds'] if seeded else []), *(['source, conventions'] if sourced else [])]
-        lines = []
+        short, lines = short_names([name for name, *_ in rows]), []
         for name, kind, result in rows:
-            line = [short[name] + KINDS[kind][1], *(cell(result, metric, kind) for metric in there)]
+            line = [f'`{short[name]}`{KINDS[kind][1]}', *(cell(result, metric, kind) for metric in there)]
             line += [str(result['Metrics'].get('seeds', '-'))] if seeded else []
             line += [source(result, board)] if sourced else []
             lines.append(line)
@@ -275,9 +273,9 @@ def section(name: str, metafile: dict, root: Path, board: dict) -> str:
     models = metafile['Models']
     text = f'\n## {heading}\n\n{note}\n\n{models_table(models, root)}'
     text += figures_tables(models, 'measured', board) + figures_tables(models, 'printed', board)
-    without = [f'`{model["Name"].split("_")[0]}`' for model in models if not model.get('Results')]
+    without = [f'`{model["Name"]}`' for model in models if not model.get('Results')]
     if without and len(without) < len(models):
-        text += f'\nWithout figures: {", ".join(dict.fromkeys(without))}.\n'
+        text += f'\nWithout figures: {", ".join(without)}.\n'
     return f'{text}\n{"".join(collection(one) for one in metafile["Collections"])}'
 
 
