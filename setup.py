@@ -65,7 +65,7 @@ setup(
     license_files=['LICENSE'],
     keywords=['person re-identification', 'visible-infrared', 'cross-modality', 'GAN', 'OpenMMLab'],
     classifiers=[
-        'Development Status :: 4 - Beta',
+        'Development Status :: 5 - Production/Stable',
         'Environment :: Console',
         'Intended Audience :: Science/Research',
         'Operating System :: OS Independent',

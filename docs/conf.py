@@ -3,18 +3,14 @@
 import sys
 from pathlib import Path
 
+from tsgan.version import __version__
+
 sys.path.insert(0, str(Path(__file__).parent / '_ext'))
 
-project = 'tsgan'
-author = 'The tsgan authors'
-extensions = [
-    'myst_parser',
-    'sphinx.ext.autodoc',
-    'sphinx.ext.napoleon',
-    'sphinx.ext.viewcode',
-    'cross_links',
-    'svg_math',
-]
+project, release = 'tsgan', __version__
+author = copyright = 'The tsgan authors'
+extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
+extensions += ['cross_links', 'svg_math']
 myst_enable_extensions = ['amsmath', 'attrs_block', 'colon_fence', 'dollarmath']
 myst_heading_anchors = 3  # as GitHub names them
 napoleon_use_ivar = True  # fields of named tuples are members, too
@@ -22,5 +18,5 @@ exclude_patterns = ['_build']
 html_math_renderer = 'svg'  # docs/_ext/svg_math.py
 html_theme = 'furo'
 html_static_path = ['_static']
-html_css_files = ['leaderboard.css']
+html_css_files = ['leaderboard.css', 'site.css']
 html_js_files = [('leaderboard.js', {'defer': 'defer'})]

@@ -227,7 +227,7 @@ class Gallery:
         columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         columns += (TextColumn('ETA'), TimeRemainingColumn())
         try:
-            with Progress(*columns, console=Console(stderr=True), disable=not images) as bar:
+            with Progress(*columns, console=Console(stderr=True, force_jupyter=False), disable=not images) as bar:
                 task = bar.add_task('gallery', total=len(images))
                 for rows, feats in features_of(inferencer, images, batch_size, some=len(self) > 0):
                     fields = [{**row._asdict(), **told.get(os.path.abspath(row.path or ''), {})} for row in rows]
