@@ -162,6 +162,7 @@ def make_files(root):
     for config, name in (('synthetic/tsgan_jd_sum', 'FEATURES'), ('synthetic/teacher_ir', 'B')):
         test = [sys.executable, 'tools/test.py', f'configs/{config}.py', f'work_dirs/{config}', '--out', f'{name}.npz']
         run(test, root)
+    run([sys.executable, 'tools/test.py', 'configs/tsgan_jd.py', 'work_dirs/tsgan_jd'], root)
     shutil.copy(root / 'FEATURES.npz', root / 'A.npz')
     shutil.copy(root / 'data/synthetic/exp/rand_perm_cam.mat', root)
     run([sys.executable, 'tools/analysis_tools/calibrate.py', 'known/', '--out', 'site.json'], root)
