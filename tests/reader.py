@@ -46,8 +46,6 @@ sys.exit(answer['code'])
 PROGRAMS = ('make', 'pip', 'python', 'srun', 'tsgan')
 SMALL_SET = '--num-train 6 --num-val 3 --num-test 4 --num-pretrain 6 --frames 10 --size 64 32'  # of small_checkout.py
 
-PACKAGED = 'tsgan-jd_small_synthetic'
-
 
 def blocks(page):
     """The language, first line's number and text of each block of code, without those for the builder of the site."""
@@ -148,6 +146,10 @@ def done(command, cwd, environment):
     if arguments[:2] == ['-m', 'pytest']:
         collected = run([sys.executable, *arguments, '--collect-only', '-q'], cwd, anew=True).text
         return instead(command, 'collected', collected)
+    if arguments[0] == 'tools/make_weights.py':
+        config, place = 'configs/synthetic/shipped/start.py', 'work_dirs/shipped/start'
+        first = done(['python', 'tools/train.py', config, '--work-dir', place], cwd, environment)
+        return instead(command, 'the first training of its hours', first)
     if command[:2] == ['tsgan', 'page']:
         return instead(command, 'opened, and closed', opened(arguments[1:]))
     script, arguments = (
@@ -177,16 +179,9 @@ def shorter(script, arguments):
         short += [] if '--rows' in short else ['--rows', 'backbone']
         short += [] if '--seeds' in short else ['--seeds', '1']
         short += ['--epochs', '1', '2'] if '--epochs' in short else []
-    if PACKAGED in short:  # whose weights fit the toolbox's own config
-        short = [own_config(word) if word.startswith('configs/') else word for word in short]
     if short != arguments:
         print(f'shortened: {script} {" ".join(short)}', flush=True)
     return short
-
-
-def own_config(config):
-    """The toolbox's config with which a small one begins."""
-    return re.match(r"_base_ = '(.*)'", Path(config).read_text(encoding='utf-8'))[1]
 
 
 def instead(command, what, said):
