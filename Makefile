@@ -38,7 +38,7 @@ test-all: test
 	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
 	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
-	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(addprefix --ignore=tests/test_,datasets docs evaluation search tools/test_commands_on_strangers_files.py)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(addprefix --ignore=tests/test_,datasets docs evaluation search $(addprefix tools/test_commands_,of_docs.py on_strangers_files.py))
 
 # docs/_build/index.html. A warning, of a link that leads nowhere, say, is an error.
 docs: venv

@@ -25,6 +25,8 @@ from command_lines import run
 from packaging.requirements import Requirement
 from scripts import load
 
+from tsgan.__main__ import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 
 BLOCK = re.compile(r'^```([^\n`]*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -146,16 +148,21 @@ def done(command, cwd, environment):
     if arguments[:2] == ['-m', 'pytest']:
         collected = run([sys.executable, *arguments, '--collect-only', '-q'], cwd, anew=True).text
         return instead(command, 'collected', collected)
+    if arguments[0] == 'tools/make_weights.py':
+        config, place = 'configs/synthetic/shipped/start.py', 'work_dirs/shipped/start'
+        first = done(['python', 'tools/train.py', config, '--work-dir', place], cwd, environment)
+        return instead(command, 'the first training of its hours', first)
     if command[:2] == ['tsgan', 'page']:
         return instead(command, 'opened, and closed', opened(arguments[1:]))
-    script, arguments = (
-        (str(ROOT / 'tsgan/__main__.py'), arguments) if name == 'tsgan' else (arguments[0], arguments[1:])
-    )
-    arguments = shorter(script, arguments)
+    if name == 'tsgan':
+        start, tool = [str(ROOT / 'tsgan/__main__.py'), arguments[0]], COMMANDS.get(arguments[0])
+    else:
+        start, tool = arguments[:1], arguments[0]
+    arguments = shorter(tool, arguments[1:])
     before = dict(os.environ)
     os.environ.update(environment)
     try:
-        return run([sys.executable, script, *arguments], cwd).text
+        return run([sys.executable, *start, *arguments], cwd).text
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -164,7 +171,7 @@ def done(command, cwd, environment):
 def shorter(script, arguments):
     """The arguments with which a command is short, said where they are others."""
     short = list(arguments)
-    if script == 'tools/dataset_tools/render_synthetic.py':
+    if script == 'tools/dataset_tools/render_synthetic.py' and '--num-test' not in short:
         short += SMALL_SET.split()
     if script == 'tools/dist_run.py':  # at most two ranks, which six people are enough for
         short = [re.sub(r'(?<=^--nproc_per_node=)\d+$', '2', word) for word in short]

@@ -1,13 +1,28 @@
 """Configs with small networks and trainings of two steps."""
 
-SMALL = dict(num_classes=6, num_blocks=1, map_channels=128, gan_pairs=4, reid_size=(64, 32))
+PEOPLE = dict(num_classes=6, gan_pairs=4)
+SMALL = dict(PEOPLE, num_blocks=1, map_channels=128, reid_size=(64, 32))
 UNTRAINED = ('hog', 'lomo_xqda')  # look at an image once
 CLUSTERS = ('adca', 'pgm')
 
 
-def shrink(node, **others):
-    """Make all networks below a part of a config small, in place; ``others`` holds more that is to be set."""
-    if isinstance(node, dict):
+def dicts(node):
+    """All dicts below a part of a config, and itself."""
+    found = [node] if isinstance(node, dict) else []
+    for value in node.values() if found else node if isinstance(node, (list, tuple)) else ():
+        found += dicts(value)
+    return found
+
+
+def set_people(model):
+    """Make all networks those of six people, in place."""
+    for node in dicts(model):
+        node.update({key: value for key, value in PEOPLE.items() if node.get(key) is not None})
+
+
+def shrink(model, **others):
+    """Make all networks small, in place; ``others`` holds more that is to be set."""
+    for node in dicts(model):
         node.update({key: value for key, value in {**SMALL, **others}.items() if node.get(key) is not None})
         if node.get('depth', 6) != 6:
             node.update(depth=18, base_channels=16, stem_channels=16, init_cfg=None)
@@ -18,8 +33,6 @@ def shrink(node, **others):
             node['non_local'] = dict(layer2=1, layer3=1)  # of two blocks each
         if node.get('type') in ('ResnetGenerator', 'PatchDiscriminator', 'JointDiscriminator'):
             node['base_channels'] = 16
-    for value in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
-        shrink(value, **others)
 
 
 def shrink_model(cfg, name, **others):
@@ -31,12 +44,10 @@ def shrink_model(cfg, name, **others):
         cfg.model.reid.head.in_channels = channels
 
 
-def small_images(node):
-    """Make all pipelines below a part of a config end in images of 96 x 48, in place."""
-    if isinstance(node, dict):
+def small_images(loader):
+    """Make a loader's pipelines end in images of 96 x 48, in place."""
+    for node in dicts(loader):
         node.update({key: size for key, size in (('scale', (48, 96)), ('crop_size', (96, 48))) if key in node})
-    for value in node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ():
-        small_images(value)
 
 
 def shorten(cfg, name, epochs=1):

@@ -2,7 +2,8 @@
 
 - ``configs/tsgan_jd.py``, and any file of the repository, in backticks: to a page with its source, which is made here;
   in a config, each base and each ``type`` is a link, too.
-- ``TSGAN``, in backticks: to the class, function or exception of that name in the API reference, if it is one alone.
+- ``TSGAN`` or ``load_features``, in backticks: to the class, exception or function of that name in the API reference,
+  if it is one alone, and no plain word.
 - "Eq. 5": to the target ``eq-5``, in docs/method.md.
 """
 
@@ -32,11 +33,13 @@ def file_named(text):
 
 
 def objects(env):
-    """Name of a documented class, function or exception -> its page and anchor, where the last part is one's alone."""
+    """Last part of the name of what is documented -> its page and anchor, where it is one's alone."""
     found, twice = {}, set()
     for name, entry in env.domaindata['py']['objects'].items():
         if entry.objtype in OBJECTS and not entry.aliased:
             short = name.rpartition('.')[2]
+            if short.islower() and '_' not in short:  # `search` may be any
+                continue
             twice |= {short} & found.keys()
             found[short] = (entry.docname, entry.node_id)
     return {name: place for name, place in found.items() if name not in twice}

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
