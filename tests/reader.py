@@ -177,10 +177,10 @@ def shorter(script, arguments):
         short = [re.sub(r'(?<=^--nproc_per_node=)\d+$', '2', word) for word in short]
     if script == 'tools/regdb_splits.py':
         short += ['--splits', '1', '2']
-    if script == 'tools/reproduce.py' and '--dry-run' not in short:
-        short = [word for word in short if '*' not in word]  # patterns of rows
+    if script == 'tools/reproduce.py':  # no rows by a pattern, and one seed unless others are read below
+        short = ['backbone' if '*' in word else word for word in short]
         short += [] if '--rows' in short else ['--rows', 'backbone']
-        short += [] if '--seeds' in short else ['--seeds', '1']
+        short += [] if {'--seeds', '--work-dir'} <= set(short) else ['--seeds', '1']
         short += ['--epochs', '1', '2'] if '--epochs' in short else []
     if short != arguments:
         print(f'shortened: {script} {" ".join(short)}', flush=True)
