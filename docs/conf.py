@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
-from tsgan.version import __version__
-
 sys.path.insert(0, str(Path(__file__).parent / '_ext'))
 
-project, release = 'tsgan', __version__
-author = copyright = 'The tsgan authors'
+project = 'tsgan'
+author = 'The tsgan authors'
 extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
 extensions += ['cross_links', 'svg_math']
 myst_enable_extensions = ['amsmath', 'attrs_block', 'colon_fence', 'dollarmath']
@@ -20,3 +18,5 @@ html_theme = 'furo'
 html_static_path = ['_static']
 html_css_files = ['leaderboard.css', 'site.css']
 html_js_files = [('leaderboard.js', {'defer': 'defer'})]
+html_title = project
+copyright = author

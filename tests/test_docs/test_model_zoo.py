@@ -109,9 +109,7 @@ def test_what_a_model_needs_first_is_what_its_config_begins_with(zoo):
 
 
 def test_conventions_of_printed_figures_stand_beside_them(zoo, metafiles):
-    agw = next(
-        row for row in rows_of(PAGE.read_text(encoding='utf-8')) if row[0] == '`agw`' and row[1] == '47.50'
-    )
+    agw = next(row for row in rows_of(PAGE.read_text(encoding='utf-8')) if row[0] == '`agw`' and row[1] == '47.50')
     assert 'gallery agw' in agw[-1] and 'chosen on test yes' in agw[-1] and 'github.com/mangye16' in agw[-1]
 
 

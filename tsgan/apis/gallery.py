@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tsgan.apis.calibrated import (
@@ -24,6 +23,7 @@ from tsgan.apis.calibrated import (
     nobody_row,
     ready,
 )
+from tsgan.consoles import progress_console
 from tsgan.evaluation.calibration import LEAST_QUERIES, Calibration
 from tsgan.evaluation.features import l2_normalize
 from tsgan.evaluation.rerank import k_reciprocal_rerank
@@ -227,7 +227,7 @@ class Gallery:
         columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         columns += (TextColumn('ETA'), TimeRemainingColumn())
         try:
-            with Progress(*columns, console=Console(stderr=True, force_jupyter=False), disable=not images) as bar:
+            with Progress(*columns, console=progress_console(stderr=True), disable=not images) as bar:
                 task = bar.add_task('gallery', total=len(images))
                 for rows, feats in features_of(inferencer, images, batch_size, some=len(self) > 0):
                     fields = [{**row._asdict(), **told.get(os.path.abspath(row.path or ''), {})} for row in rows]

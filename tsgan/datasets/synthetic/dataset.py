@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from scipy.io import savemat
 
+from tsgan.consoles import progress_console
 from tsgan.machine import num_cores
 
 from .hard import change, parts_of, weave
@@ -97,7 +97,7 @@ def render_dataset(
     )
     workers = workers or num_cores()
     # Processes first: the bar draws from a thread of its own, which a forked process would inherit half.
-    console = Console(force_jupyter=False)  # whose bar in a notebook would ask for ipywidgets
+    console = progress_console()
     with multiprocessing.Pool(workers, initializer=_start_worker) as pool, Progress(*columns, console=console) as bar:
         task = bar.add_task('', total=frames * sum(len(cams) for _, cams in tasks))
         for done in pool.imap_unordered(render, tasks):
