@@ -52,12 +52,12 @@ def test_original_distribution_is_refused_beside_or_instead(installed, original,
 
 def test_too_old_distribution_is_named_with_its_version(installed):
     installed({**REQUIRED, 'onedl-mmcv': '2.2.9'})
-    with pytest.raises(ImportError, match=r'onedl-mmcv 2\.2\.9.*too old.*pip install "onedl-mmcv>=2\.3\.0"') as error:
+    with pytest.raises(ImportError, match=r'onedl-mmcv 2\.2\.9.*too old.*pip install "onedl-mmcv>=2\.3\.1"') as error:
         check_mm()
     assert one_sentence(error)
 
 
-@pytest.mark.parametrize('version', ['2.3.0', '2.3.0.post1', '2.3.10', '2.10.0', '3.0'])
+@pytest.mark.parametrize('version', ['2.3.1', '2.3.1.post1', '2.3.10', '2.10.0', '3.0'])
 def test_versions_compare_as_numbers(installed, version):
     installed({**REQUIRED, 'onedl-mmcv': version})
     check_mm()

@@ -8,7 +8,7 @@ import re
 from importlib import metadata
 
 # The lower bounds of requirements/runtime.txt.
-REQUIRED = {'onedl-mmengine': '0.10.8', 'onedl-mmcv': '2.3.0', 'onedl-mmpretrain': '1.3.0'}
+REQUIRED = {'onedl-mmengine': '0.10.8', 'onedl-mmcv': '2.3.1', 'onedl-mmpretrain': '1.3.0'}
 ORIGINALS = ('mmengine', 'mmengine-lite', 'mmcv', 'mmcv-lite', 'mmcv-full', 'mmpretrain')
 
 
@@ -52,7 +52,7 @@ def _version(name: str) -> str | None:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a release: '2.3.0.post1' -> (2, 3, 0)."""
+    """The numbers of a release: '2.3.1.post1' -> (2, 3, 1)."""
     return tuple(int(number) for number in re.findall(r'\d+', version)[:3])
 
 

@@ -96,12 +96,9 @@ def decode_content(content: bytes) -> np.ndarray:
         # and blends colours of 8 bits with black where they are transparent
         if image is not None and image.dtype == np.uint8 and image.shape[2:] == (4,):
             return decode_pillow(open_pillow(content))
-    elif content[8:12] == b'WEBP' and b'EXIF' in content:  # which OpenCV leaves as it lies, up to 4.12
-        return decode_pillow(open_pillow(content))
-    elif content.startswith(b'\xff\xd8') and not content.rstrip(b'\0').endswith(b'\xff\xd9'):
-        if content.find(b'\xff\xd9', jpeg_frame(content) or 0) < 0:  # zeros are decoded, too: a download's room
-            raise ValueError('it is damaged: the end of the image is missing')
-        open_pillow(content)  # OpenCV fills what is cut off with gray, up to 4.10
+    elif content.startswith(b'\xff\xd8') and content.rfind(b'\xff\xd9') < (jpeg_frame(content) or 0):
+        # what is missing may be there as zeros, a download's room, which are decoded like anything else
+        raise ValueError('it is damaged: the end of the image is missing')
     image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if content.startswith(NETPBM_SIGNATURES) and (image is None or not is_deep(image)):
         return decode_pillow(open_pillow(content))  # OpenCV takes their largest value for 255, whatever they say
@@ -222,14 +219,14 @@ def to_uint8(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
 
 
 def decode_completely(path: str) -> np.ndarray:
-    """:func:`decode`, of a file that is not cut off.
+    """:func:`decode`, of a file that Pillow takes for whole, too.
 
     Raises:
         Exception: Whatever Pillow or OpenCV say of a file that cannot be used as an image.
     """
     content = read_content(path)
     try:
-        # Pillow refuses a JPEG that is cut off; OpenCV, which the pipelines read with, fills it with gray up to 4.10.
+        # Pillow refuses some damaged JPEG files that OpenCV, which the pipelines read with, decodes without a word.
         with Image.open(io.BytesIO(content)) as image:
             image.load()
     except UnidentifiedImageError:
