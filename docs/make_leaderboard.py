@@ -227,6 +227,21 @@ def page(board: dict) -> str:
     )
 
 
+def write_or_check(text: str, out: str, check: bool, source: Path, script: str) -> None:
+    """Write a page, or say whether it is there.
+
+    Raises:
+        ValueError: With ``check``, when there is another page, or none.
+    """
+    if not check:
+        write_whole(out, text)
+        print(f'{out}: {len(text.splitlines())} lines')
+    elif not Path(out).is_file() or Path(out).read_text(encoding='utf-8') != text:
+        raise ValueError(f'{out} is not what {source} gives: run `python docs/{script}`.')
+    else:
+        print(f'{out} is what {source} gives')
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--yaml', type=Path, default=HERE / 'leaderboard.yml', help='default: %(default)s')
@@ -237,15 +252,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    text = page(load(args.yaml))
-    if not args.check:
-        write_whole(args.out, text)
-        print(f'{args.out}: {len(text.splitlines())} lines')
-        return
-    there = Path(args.out)
-    if not there.is_file() or there.read_text(encoding='utf-8') != text:
-        raise ValueError(f'{there} is not what {args.yaml} gives: run `python docs/make_leaderboard.py`.')
-    print(f'{there} is what {args.yaml} gives')
+    write_or_check(page(load(args.yaml)), args.out, args.check, args.yaml, Path(__file__).name)
 
 
 if __name__ == '__main__':

@@ -13,11 +13,10 @@ import yaml
 
 from tsgan.command_line import out_file, run
 from tsgan.config_files import read_config
-from tsgan.whole_files import write_whole
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from make_leaderboard import CONVENTIONS, GITHUB, Loader, link  # noqa: E402
+from make_leaderboard import CONVENTIONS, GITHUB, Loader, link, write_or_check  # noqa: E402
 
 # Metafile: the heading of its models, and what is to be known of their figures
 FAMILIES = {
@@ -297,14 +296,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     text = page(load(args.index), args.index.resolve().parent)
-    if not args.check:
-        write_whole(args.out, text)
-        print(f'{args.out}: {len(text.splitlines())} lines')
-        return
-    there = Path(args.out)
-    if not there.is_file() or there.read_text(encoding='utf-8') != text:
-        raise ValueError(f'{there} is not what {args.index} gives: run `python docs/make_model_zoo.py`.')
-    print(f'{there} is what {args.index} gives')
+    write_or_check(text, args.out, args.check, args.index, Path(__file__).name)
 
 
 if __name__ == '__main__':

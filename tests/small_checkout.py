@@ -22,7 +22,7 @@ from tsgan.evaluation import FeatureTable, save_features
 
 REPO = Path(__file__).parents[1]
 PARTS = ('benchmarks', 'configs', 'demo', 'docs', 'requirements', 'tests', 'tools', 'tsgan')
-FILES = ('Makefile', 'README.md', 'model-index.yml', 'pyproject.toml', 'setup.py')
+FILES = ('CONTRIBUTING.md', 'Makefile', 'README.md', 'model-index.yml', 'pyproject.toml', 'setup.py')
 TRAIN, TEST, FRAMES = range(1, 7), range(10, 14), range(1, 11)  # people, and images of each by a camera
 RENDER = dict(num_train=6, num_val=3, num_test=4, num_pretrain=6, frames=10, size=(64, 32), workers=1)
 RGB, IR = (1, 2, 4, 5), (3, 6)
