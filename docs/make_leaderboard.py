@@ -227,19 +227,16 @@ def page(board: dict) -> str:
     )
 
 
-def write_or_check(text: str, out: str, check: bool, source: Path, script: str) -> None:
-    """Write a page, or say whether it is there.
-
-    Raises:
-        ValueError: With ``check``, when there is another page, or none.
-    """
+def write_unless(check: bool, text: str, out: str, source: Path) -> bool:
+    """Write a page; with ``check``, only see whether it is there. Whether it is."""
     if not check:
         write_whole(out, text)
         print(f'{out}: {len(text.splitlines())} lines')
     elif not Path(out).is_file() or Path(out).read_text(encoding='utf-8') != text:
-        raise ValueError(f'{out} is not what {source} gives: run `python docs/{script}`.')
+        return False
     else:
         print(f'{out} is what {source} gives')
+    return True
 
 
 def parse_args() -> argparse.Namespace:
@@ -252,7 +249,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    write_or_check(page(load(args.yaml)), args.out, args.check, args.yaml, Path(__file__).name)
+    if not write_unless(args.check, page(load(args.yaml)), args.out, args.yaml):
+        raise ValueError(f'{args.out} is not what {args.yaml} gives: run `python docs/make_leaderboard.py`.')
 
 
 if __name__ == '__main__':

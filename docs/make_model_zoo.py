@@ -16,7 +16,7 @@ from tsgan.config_files import read_config
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from make_leaderboard import CONVENTIONS, GITHUB, Loader, link, write_or_check  # noqa: E402
+from make_leaderboard import CONVENTIONS, GITHUB, Loader, link, write_unless  # noqa: E402
 
 # Metafile: the heading of its models, and what is to be known of their figures
 FAMILIES = {
@@ -296,7 +296,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     text = page(load(args.index), args.index.resolve().parent)
-    write_or_check(text, args.out, args.check, args.index, Path(__file__).name)
+    if not write_unless(args.check, text, args.out, args.index):
+        raise ValueError(f'{args.out} is not what {args.index} gives: run `python docs/make_model_zoo.py`.')
 
 
 if __name__ == '__main__':
