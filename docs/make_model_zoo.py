@@ -154,7 +154,7 @@ def kinds(result: dict) -> list[str]:
 def needs(config: Path) -> str:
     """What a training of this config begins with, read off the resolved config."""
     cfg = read_config(config)
-    found = [f'data: `{cfg.data_root}`']
+    found = [f'data: `{cfg.train_dataloader.dataset.data_root}`']
     if cfg.get('load_from'):
         found.append(f'start: `{cfg.load_from}`')
     for child, called in PARTS.items():

@@ -1,7 +1,7 @@
 # What student and teacher of the shipped model begin with: the ReID network on RGB and IR images, of 1,800 people under
 # 36 cameras (six render seeds that no result uses; tools/make_weights.py renders, links and trains).
 _base_ = '../backbone.py'
-data_root = 'data/shipped'
+people_root = 'data/shipped'  # `data_root` is that of the test
 
 train_pipeline = [
     dict(type='LoadReIDImage'),
@@ -17,7 +17,7 @@ model = dict(reid=dict(encoder=dict(checkpoint=None), head=dict(num_classes=1800
 train_dataloader = dict(
     batch_size=64,  # 16 identities x 2 pairs x 2 modalities
     dataset=dict(
-        _delete_=True, type='ImageFolderReID', data_root=data_root, split_file='split.json', pipeline=train_pipeline
+        _delete_=True, type='ImageFolderReID', data_root=people_root, split_file='split.json', pipeline=train_pipeline
     ),
     batch_sampler=dict(num_batches=200),
 )

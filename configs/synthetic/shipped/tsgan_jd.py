@@ -1,7 +1,7 @@
 # The shipped model, `tsgan-jd_small_synthetic`: ../tsgan_jd_sum.py on people of other render seeds, six times as many,
 # from a longer start, five times as long (tools/make_weights.py).
 _base_ = '../tsgan_jd_sum.py'
-data_root = 'data/shipped'
+people_root = 'data/shipped'  # `data_root` is that of the test
 load_from = 'work_dirs/shipped/start'
 
 model = dict(
@@ -12,7 +12,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='ImageFolderReID',
-        data_root=data_root,
+        data_root=people_root,
         split_file='split.json',
         pipeline={{_base_.train_pipeline}},
     )
