@@ -69,8 +69,8 @@ def test_generators_and_discriminators_follow_the_one_schedule_that_the_paper_na
 
 def test_each_optimizer_may_have_a_schedule_of_its_own_as_the_docs_write_it(make_tsgan, make_optim_wrapper, tmp_path):
     blocks = (CONFIGS.parent / 'docs/method.md').read_text().split('```python\n')
-    example = next(block for block in blocks if block.startswith("_base_ = './tsgan_jd.py'")).split('```')[0]
-    (tmp_path / 'own.py').write_text(example.replace("'./tsgan_jd.py'", f"'{CONFIGS}/tsgan_jd.py'"))
+    example = next(block for block in blocks if block.startswith('# my_schedule.py')).split('```')[0]
+    (tmp_path / 'own.py').write_text(example.replace("'configs/tsgan_jd.py'", f"'{CONFIGS}/tsgan_jd.py'"))
     found = rates(Config.fromfile(tmp_path / 'own.py'), make_tsgan(), make_optim_wrapper)
     assert found['reid'] == pytest.approx([REID * papers_factor(epoch) for epoch in range(EPOCHS)])
     for name in ('generators', 'discriminators'):
