@@ -20,9 +20,7 @@ def blocks():
     return dict(re.findall(r'```python\n# (\w+\.py)\n(.*?)```', page, re.DOTALL))
 
 
-def test_the_example_of_the_docs_with_tsgan_as_its_base_trains_it_and_is_logged_under_its_name(
-    teacher, workshop, tmp_path, monkeypatch
-):
+def test_the_example_of_the_docs_joins_tsgan_and_is_logged_under_its_name(teacher, workshop, tmp_path, monkeypatch):
     files = blocks()
     assert files.keys() >= {'spread_loss.py', 'spread.py'} and files['spread_loss.py'].count('\n') <= 14
     for name, text in files.items():
