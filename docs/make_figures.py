@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon,
 
 FOLDER = Path(__file__).resolve().parent / 'images'
 GAN, STUDENT, JUDGE, TEACHER = '#b3601a', '#2f6cb3', '#8a56a8', '#3a7d52'
-GRAY, FAINT = '#7b818a', '#a3a8b0'
+GRAY, FAINT = '#747a83', '#a3a8b0'
 RGB, IR = (
     dict(tile='#dfe6ee', head='#c98e6c', top='#c0473f', legs='#35507d'),
     dict(tile='#3a3e45', head='#f2f2f2', top='#c4c4c4', legs='#8d8d8d'),
