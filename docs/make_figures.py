@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon,
 
 FOLDER = Path(__file__).resolve().parent / 'images'
 GAN, STUDENT, JUDGE, TEACHER = '#b3601a', '#2f6cb3', '#8a56a8', '#3a7d52'
-GRAY, FAINT = '#7b818a', '#a3a8b0'
+GRAY, FAINT = '#747a83', '#a3a8b0'
 RGB, IR = (
     dict(tile='#dfe6ee', head='#c98e6c', top='#c0473f', legs='#35507d'),
     dict(tile='#3a3e45', head='#f2f2f2', top='#c4c4c4', legs='#8d8d8d'),
@@ -180,8 +180,8 @@ def model() -> Canvas:
         c.line((238, y), (226, 124), (203, 124), dashed=True, arrow=False)
         c.line((97, 124), (78, 124), (66, y), dashed=True)
     c.pill(380, 124, r'$\mathcal{L}_G^{adv}$   Eq. 1', width=104)
-    c.line((380, 110), (380, 93))
-    c.line((380, 138), (380, 155))
+    c.line((380, 93), (380, 110))
+    c.line((380, 155), (380, 138))
 
     c.panel(2, 266, 536, 190, 'ReID network, the student')
     for x, look, name in ((26, RGB, RGB_REAL), (60, IR, IR_REAL), (94, IR, IR_FAKE)):
@@ -207,7 +207,7 @@ def model() -> Canvas:
     c.line((380, 341), (380, 197))
     c.text(372, 296, f'{MAP_R} of {IR_REAL} and {IR_FAKE}', size=13, ha='right')
     c.pill(452, 226, r'$\mathcal{L}_{ReID}^{GAN}$   Eq. 12', width=116)
-    c.line((392, 226), (382, 226), dashed=True, arrow=False)
+    c.line((402, 196), (416, 211))
 
     c.panel(2, 470, 536, 138, 'IR teacher')
     for x, look, name in ((60, IR, IR_REAL), (94, IR, IR_FAKE)):
