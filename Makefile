@@ -34,7 +34,7 @@ test-oldest:
 
 # What has networks compute, once more as on a CPU with AVX2 and without AVX-512, whose convolutions are other code:
 # requirements/constraints.txt.
-test-all: test
+test-all: test docs
 	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
 	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
