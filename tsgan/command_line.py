@@ -164,6 +164,9 @@ def leave_process_group() -> None:
     """gloo's threads, left to the end of Python, now and then abort it."""
     dist = sys.modules.get('torch.distributed')
     if dist and dist.is_available() and dist.is_initialized():
+        # A thread of gloo that has a tensor to give back waits for the interpreter, and the end of the group, which
+        # holds that, for the thread (seen with torch 2.6). It is let go before.
+        time.sleep(0.2)
         dist.destroy_process_group()
 
 
