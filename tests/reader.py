@@ -8,6 +8,7 @@
 """
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -28,6 +29,8 @@ from scripts import load
 from tsgan.__main__ import COMMANDS
 
 ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
+FORK = multiprocessing.get_context('fork')
 
 BLOCK = re.compile(r'^```([^\n`]*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r'\{[\w:-]+\}')  # of MyST: ```{include} FILE
@@ -36,7 +39,7 @@ SHIM = """\
 #!{python} -SE
 import json, os, socket, sys
 name, *arguments = os.path.basename(sys.argv[0]), *sys.argv[1:]
-if name == 'python' and not (arguments[0].startswith('tools/') or arguments[:2] == ['-m', 'pytest']):
+if name == 'python' and '/tools/' not in '/' + arguments[0] and arguments[:2] != ['-m', 'pytest']:
     os.execv({python!r}, [{python!r}, *arguments])
 with socket.socket(socket.AF_UNIX) as reader:
     reader.connect({address!r})
@@ -97,7 +100,7 @@ def bash(text):
         server.settimeout(0.1)
         for name in PROGRAMS:
             shim = Path(place, name)
-            shim.write_text(SHIM.format(python=sys.executable, address=address))
+            shim.write_text(SHIM.format(python=PYTHON, address=address))
             shim.chmod(0o755)
         environment = dict(os.environ, PATH=place + os.pathsep + os.environ['PATH'], PORT=free_port())
         with tempfile.TemporaryFile('w+') as said:
@@ -106,7 +109,10 @@ def bash(text):
             )
             while shell.poll() is None:
                 with suppress(TimeoutError):
-                    answer(server.accept()[0])
+                    connection = server.accept()[0]
+                    FORK.Process(target=answer, args=(connection, f'{place}/python')).start()
+                    connection.close()
+                FORK.active_children()  # none of which stays a zombie
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGTERM)  # what it left in the background
             said.seek(0)
@@ -121,8 +127,12 @@ def free_port():
         return str(free.getsockname()[1])
 
 
-def answer(connection):
-    """Do what a program in the shell asks for, and tell it what was said and how it ended."""
+def answer(connection, program):
+    """Do what a program in the shell asks for, and tell it what was said and how it ended.
+
+    What a tool starts with ``sys.executable`` asks here, too: ``program`` is the python of the shell.
+    """
+    sys.executable = program
     with connection, connection.makefile() as asked:
         connection.settimeout(None)
         command, cwd, environment = json.loads(asked.readline())
@@ -146,7 +156,7 @@ def done(command, cwd, environment):
         script = [word for word in arguments[arguments.index('python') :] if word not in ('-u', '--launcher=slurm')]
         return instead(command, 'one task of it, without a cluster', done(script, cwd, environment))
     if arguments[:2] == ['-m', 'pytest']:
-        collected = run([sys.executable, *arguments, '--collect-only', '-q'], cwd, anew=True).text
+        collected = run([PYTHON, *arguments, '--collect-only', '-q'], cwd).text
         return instead(command, 'collected', collected)
     if arguments[0] == 'tools/make_weights.py':
         config, place = 'configs/synthetic/shipped/start.py', 'work_dirs/shipped/start'
@@ -181,7 +191,7 @@ def shorter(script, arguments):
         short = ['backbone' if '*' in word else word for word in short]
         short += [] if '--rows' in short else ['--rows', 'backbone']
         short += [] if {'--seeds', '--work-dir'} <= set(short) else ['--seeds', '1']
-        short += ['--epochs', '1', '2'] if '--epochs' in short else []
+        short += ['--rows', 'backbone', '--epochs', '1', '2'] if '--epochs' in short else []
     if short != arguments:
         print(f'shortened: {script} {" ".join(short)}', flush=True)
     return short
