@@ -10,6 +10,9 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install -c $(CONSTRAINTS)
 # A process a core, and a file in one of them, the long ones first. What a test needs is installed: none is skipped.
 PYTEST := $(RUN) -m pytest -q -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder --fail-skipped
+# Tests in which no network computes what another kind of CPU could compute otherwise.
+WITHOUT_NETWORKS := datasets demo docs evaluation experiments files_of_strangers.py search visualization \
+  tools/test_commands_of_docs.py tools/test_commands_on_strangers_files.py
 INSTALLED := $(VENV)/.tsgan-installed
 
 .PHONY: venv test test-oldest test-all docs demo lint clean
@@ -38,7 +41,7 @@ test-all: test docs
 	@for name in chromium chromium-browser google-chrome; do command -v $$name && break; done > /dev/null \
 	  || $(RUN) -m playwright install chromium
 	$(PYTEST) -m slow
-	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(addprefix --ignore=tests/test_,datasets docs evaluation search $(addprefix tools/test_commands_,of_docs.py on_strangers_files.py))
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(addprefix --ignore=tests/test_,$(WITHOUT_NETWORKS))
 
 # docs/_build/index.html. A warning, of a link that leads nowhere, say, is an error.
 docs: venv
