@@ -44,6 +44,13 @@ def run(command, cwd, fails=False, anew=False):
     return SimpleNamespace(text=''.join(texts), error=error, code=code)
 
 
+def free_port():
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]
+
+
 def run_ranks(ranks, command, cwd, plant=lambda rank: None):
     """Run a Python file in several forks of this process, as a launcher does that ends no rank for another's sake.
 
@@ -56,9 +63,7 @@ def run_ranks(ranks, command, cwd, plant=lambda rank: None):
     Returns:
         list[SimpleNamespace]: The ``text`` and exit ``code`` of each; -9 of one that had to be ended.
     """
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    port = free_port()
     children, files = [], []
     for rank in range(ranks):
         env = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=port)

@@ -22,7 +22,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from command_lines import run
+from command_lines import free_port, run
 from packaging.requirements import Requirement
 from scripts import load
 
@@ -102,7 +102,7 @@ def bash(text):
             shim = Path(place, name)
             shim.write_text(SHIM.format(python=PYTHON, address=address))
             shim.chmod(0o755)
-        environment = dict(os.environ, PATH=place + os.pathsep + os.environ['PATH'], PORT=free_port())
+        environment = dict(os.environ, PATH=place + os.pathsep + os.environ['PATH'], PORT=str(free_port()))
         with tempfile.TemporaryFile('w+') as said:
             shell = subprocess.Popen(
                 ['bash', '-e', '-c', text], env=environment, stdout=said, stderr=said, start_new_session=True
@@ -118,13 +118,6 @@ def bash(text):
             said.seek(0)
             print(said.read(), flush=True)
     assert shell.returncode == 0, f'exit code {shell.returncode}'
-
-
-def free_port():
-    """A port for launchers, beside those of other tests."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        return str(free.getsockname()[1])
 
 
 def answer(connection, program):

@@ -5,12 +5,11 @@ The configs are those of configs/synthetic; options on the command line make net
 
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 
 import pytest
-from command_lines import run
+from command_lines import free_port, run
 from filelock import FileLock
 from small_options import EPOCH, STUDENT, TSGAN
 
@@ -145,9 +144,6 @@ def elsewhere(workshop, tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def free_port(monkeypatch):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    monkeypatch.setenv('PORT', str(port))
+@pytest.fixture(name='free_port')
+def port_of_launchers(monkeypatch):
+    monkeypatch.setenv('PORT', str(free_port()))
