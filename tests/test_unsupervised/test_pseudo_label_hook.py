@@ -1,18 +1,21 @@
 """Trainings of two epochs, in this process, on a small rendered set."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from tsgan.datasets import SYSUMM01
 from tsgan.datasets.synthetic import render_dataset
 from tsgan.engine import EpochSeedHook
 from tsgan.registry import DATASETS, HOOKS
+from tsgan.stopping import SavedAndStopped
 from tsgan.unsupervised import pseudo_label_hook
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'synthetic' / 'modern'
@@ -158,6 +161,36 @@ def test_a_training_resumed_after_an_epoch_ends_as_if_it_had_never_stopped(name,
     resumed = make(name, 'resumed', load_from=str(tmp_path / 'whole/epoch_1.pth'), resume=True)
     resumed.train()
     assert_same(weights(tmp_path, 'whole'), weights(tmp_path, 'resumed'))
+
+
+def stop_within_second_epoch(runner):
+    stop = Hook()
+    stop.after_train_iter = lambda runner, **_: runner.iter == 2 and signal.raise_signal(signal.SIGINT)
+    runner.register_hook(stop)
+    with pytest.raises(SavedAndStopped):
+        runner.train()
+
+
+@pytest.mark.parametrize('name', ['adca', pytest.param('pgm', marks=pytest.mark.slow)])
+def test_a_training_stopped_within_an_epoch_goes_on_with_its_clusters_and_memories(name, make, tmp_path):
+    make(name, 'whole').train()
+    stop_within_second_epoch(make(name, 'stopped'))
+    resumed = make(name, 'resumed', load_from=str(tmp_path / 'stopped/epoch_1_iter_1.pth'), resume=True)
+    memories = resumed.model.losses['loss_memory']
+    assert len(filled(resumed)) == 1  # for the rest of the epoch
+    assert_same(weights(tmp_path, 'whole'), weights(tmp_path, 'resumed'))
+    assert (memories.partner_rgb is not None) == (name == 'pgm')
+
+
+@pytest.mark.slow
+def test_clusters_of_other_images_are_refused(make, tmp_path):
+    stop_within_second_epoch(make('adca', 'stopped'))
+    file = tmp_path / 'stopped/epoch_1_iter_1.pth'
+    checkpoint = torch.load(file, weights_only=False)
+    checkpoint['clusters']['clusters'] = checkpoint['clusters']['clusters'][1:]
+    torch.save(checkpoint, file)
+    with pytest.raises(RuntimeError, match=r'epoch_1_iter_1.pth .* on 143 images, and there are 144 now: go on from'):
+        make('adca', 'resumed', load_from=str(file), resume=True).train()
 
 
 @pytest.mark.slow

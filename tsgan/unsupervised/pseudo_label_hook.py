@@ -7,6 +7,8 @@ from mmengine.dataset import Compose, default_collate
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor
+from torch.nn import Module
 from torch.utils.data import DataLoader
 
 from tsgan.registry import HOOKS
@@ -24,8 +26,8 @@ class PseudoLabelHook(Hook):
     The training images, as the network now sees them, are clustered within each modality. The data set is relabelled,
     so that its sampler (:class:`tsgan.datasets.ClusterBatchSampler`) takes batches of clusters, and the memories of
     :class:`tsgan.models.losses.ClusterMemoryLoss` are filled with their centres. From epoch ``matching_from`` on,
-    clusters are matched across modalities. All of it follows from the weights, so that a resumed training goes on as
-    if it had never stopped.
+    clusters are matched across modalities. All of it follows from the weights; a checkpoint within an epoch has the
+    clusters and memories of there. So a resumed training goes on as if it had never stopped.
 
     Where the data set knows identities, it is logged how well clusters and matching agree with them (purity, adjusted
     Rand index, precision). Nothing else looks at them.
@@ -47,12 +49,12 @@ class PseudoLabelHook(Hook):
 
     Raises:
         ValueError: On an unknown method, and before an epoch, when model or data loader are not made for it.
-        RuntimeError: Before an epoch, in several processes, and when a modality has fewer than two clusters.
+        RuntimeError: Before an epoch, in several processes, when a modality has fewer than two clusters, and within
+            one, when the checkpoint has clusters of other images.
         ImportError: Before an epoch, without scikit-learn.
     """
 
     METHODS = ('adca', 'pgm')
-    WHOLE_EPOCHS = True  # clusters and memories are of the epoch's beginning, and in no checkpoint
 
     def __init__(
         self,
@@ -76,10 +78,30 @@ class PseudoLabelHook(Hook):
         self.threshold = threshold
         self.loss = loss
         self.batch_size = batch_size
+        self.saved: dict[str, Tensor] = {}  # of the epoch within which a training goes on
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if is_within_epoch(runner):
+            clusters = torch.from_numpy(runner.train_dataloader.dataset.clusters)
+            checkpoint['clusters'] = dict(clusters=clusters, **self.memories(runner).state())
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        self.saved = checkpoint.get('clusters', {})
 
     def before_train_epoch(self, runner: Runner) -> None:
         self.check(runner)
         dataset = runner.train_dataloader.dataset
+        saved, self.saved = self.saved, {}
+        if saved and is_within_epoch(runner):
+            clusters = saved.pop('clusters').numpy()
+            if len(clusters) != len(dataset):
+                raise RuntimeError(
+                    f'{runner._load_from} was written within an epoch on {len(clusters)} images, and there are '
+                    f'{len(dataset)} now: go on from a checkpoint of whole epochs.'
+                )
+            dataset.relabel(clusters)
+            self.memories(runner).fill(**saved)
+            return
         feats = self.features(runner)  # (N, C)
         modalities = dataset.modalities  # (N,)
         rows = {m: np.flatnonzero(modalities == m) for m in ('rgb', 'ir')}
@@ -103,8 +125,11 @@ class PseudoLabelHook(Hook):
                 name = 'ir_to_rgb' if (runner.epoch - self.matching_from) % 2 else 'rgb_to_ir'
                 partners = {name: torch.from_numpy(getattr(matching, name))}
         memory = {m: torch.from_numpy(centre) for m, centre in memory.items()}
-        unwrapped(runner.model).losses[self.loss].fill(**memory, **partners)
+        self.memories(runner).fill(**memory, **partners)
         self.report(runner, rows, labels, matching)
+
+    def memories(self, runner: Runner) -> Module:
+        return unwrapped(runner.model).losses[self.loss]
 
     def check(self, runner: Runner) -> None:
         """Raises RuntimeError in several processes, ValueError when model or data loader are not made for clusters."""
@@ -184,3 +209,7 @@ class PseudoLabelHook(Hook):
         runner.logger.info(
             f'epoch {runner.epoch + 1}: ' + ', '.join(f'{name} {value:.4g}' for name, value in values.items())
         )
+
+
+def is_within_epoch(runner: Runner) -> bool:
+    return runner.iter % len(runner.train_dataloader) > 0

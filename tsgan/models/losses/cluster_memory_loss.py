@@ -17,7 +17,7 @@ class ClusterMemoryLoss(nn.Module):
     the image that is farthest from the vector alone. Where clusters have partners in the other modality, images are
     compared with that memory, too, and draw it likewise, after its own images have.
 
-    Memories are filled when an epoch begins (:class:`tsgan.unsupervised.PseudoLabelHook`) and are in no checkpoint.
+    Memories are filled when an epoch begins (:class:`tsgan.unsupervised.PseudoLabelHook`) and are no weights.
     Every rank would have its own: for one process.
 
     Source: Dai et al., "Cluster Contrast for Unsupervised Person Re-Identification", ACCV 2022; across modalities, Wu
@@ -63,6 +63,12 @@ class ClusterMemoryLoss(nn.Module):
         device = self.memory_rgb.device
         self.memory_rgb, self.memory_ir = rgb.to(device), ir.to(device)
         self.partner_rgb, self.partner_ir = (p if p is None else p.to(device) for p in (rgb_to_ir, ir_to_rgb))
+
+    def state(self) -> dict[str, Tensor]:
+        """What :meth:`fill` takes to go on from here."""
+        names = dict(rgb='memory_rgb', ir='memory_ir', rgb_to_ir='partner_rgb', ir_to_rgb='partner_ir')
+        tensors = {name: getattr(self, buffer) for name, buffer in names.items()}
+        return {name: tensor.cpu() for name, tensor in tensors.items() if tensor is not None}
 
     def forward(self, output: ReIDOutput, labels: Tensor, is_rgb: Tensor | None) -> dict[str, Tensor]:
         """Args:
