@@ -1,5 +1,6 @@
 """What command lines share: arguments, and how one ends: done, with a sentence on what is wrong, or stopped."""
 
+import atexit
 import os
 import re
 import select
@@ -102,8 +103,9 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
     try:
         main()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        leave_process_group()
         sys.stdout.flush()
+        if is_in_process_group():
+            leave(0)
     except (Exception, Stopped) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         lost, stopped = lost_rank(error), isinstance(error, Stopped)
@@ -112,14 +114,17 @@ def run(main: Callable[[], None], when_stopped: Callable[[], str] = lambda: 'sto
         if came or stopped:  # after a signal, an error is of another rank's end
             if is_first_rank():
                 print(when_stopped(), file=sys.stderr, flush=True)
-            sys.exit(SAVED if isinstance(error, SavedAndStopped) else 128 + (came or error.args)[0])
+            leave(SAVED if isinstance(error, SavedAndStopped) else 128 + (came or error.args)[0])
         if isinstance(error, BrokenPipeError) and nobody_reads():
-            sys.exit(141)  # as the signal would
+            leave(141)  # as the signal would
         sentence = lost or refusal(error)
         if sentence is None or os.environ.get('TSGAN_TRACEBACK', '0') not in ('', '0'):
+            if is_in_process_group():
+                traceback.print_exc()
+                leave(1)
             raise
         print(f'error: {sentence}', file=sys.stderr, flush=True)
-        sys.exit(1 if lost else 2)
+        leave(1 if lost else 2)
 
 
 def on_stop(handler: Callable[[int, object], None]) -> None:
@@ -160,14 +165,22 @@ def nobody_reads() -> bool:
     return True
 
 
-def leave_process_group() -> None:
-    """gloo's threads, left to the end of Python, now and then abort it."""
+def leave(code: int) -> None:
+    """End with an exit code, a rank without the end of Python.
+
+    gloo's threads may abort that or, with a tensor to give back, have it wait for ever (both seen with torch 2.6).
+    """
+    if not is_in_process_group():
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+def is_in_process_group() -> bool:
     dist = sys.modules.get('torch.distributed')
-    if dist and dist.is_available() and dist.is_initialized():
-        # A thread of gloo that has a tensor to give back waits for the interpreter, and the end of the group, which
-        # holds that, for the thread (seen with torch 2.6). It is let go before.
-        time.sleep(0.2)
-        dist.destroy_process_group()
+    return bool(dist and dist.is_available() and dist.is_initialized())
 
 
 def throw(number: int) -> None:

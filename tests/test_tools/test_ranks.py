@@ -114,6 +114,40 @@ def test_a_rank_that_hangs_is_given_up_after_the_seconds_that_the_config_names(w
     assert 'out waiting 10000ms' in survivor.text and 'for env_cfg.dist_cfg.timeout)' in survivor.text
 
 
+RANK = """
+import atexit
+import torch.distributed
+from tsgan.command_line import run
+
+class Gloo:
+    def __del__(self):
+        print('may wait for ever')
+
+gloo = Gloo()
+atexit.register(print, 'has tidied up')
+torch.distributed.init_process_group('gloo')
+def main():
+    {body}
+run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ('body', 'code', 'last'),
+    [
+        ('pass', 0, ''),
+        ('raise FileNotFoundError("no such file")', 2, 'error: no such file'),
+        ('1 / 0', 1, 'ZeroDivisionError: division by zero'),
+    ],
+)
+def test_a_rank_tidies_up_and_leaves_before_the_end_of_python(tmp_path, body, code, last):
+    (tmp_path / 'rank.py').write_text(RANK.format(body=body))
+    (end,) = run_ranks(1, lambda rank: [sys.executable, 'rank.py'], tmp_path)
+    assert end.code == code, end.text
+    *said, tidied = end.text.strip().splitlines()
+    assert (said[-1:] or [''], tidied) == ([last], 'has tidied up')
+
+
 @pytest.mark.parametrize(
     ('error', 'is_lost'),
     [
