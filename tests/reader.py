@@ -49,6 +49,7 @@ sys.stdout.write(answer['text'])
 sys.exit(answer['code'])
 """
 PROGRAMS = ('make', 'pip', 'python', 'srun', 'tsgan')
+LONG = re.compile(r'(?<=\bmax_epochs=)\d{2,}|(?<=\bepoch_)\d{2,}(?=\.pth)')  # numbers of epochs
 SMALL_SET = '--num-train 6 --num-val 3 --num-test 4 --num-pretrain 6 --frames 10 --size 64 32'  # of small_checkout.py
 
 
@@ -174,6 +175,11 @@ def done(command, cwd, environment):
 def shorter(script, arguments):
     """The arguments with which a command is short, said where they are others."""
     short = list(arguments)
+    if script in ('tools/train.py', 'tools/test.py'):  # not those that tools start, by their whole path
+        short = [LONG.sub('2', word) for word in short]
+    if script == 'tools/train.py' and not short[0].startswith('configs/'):  # small_checkout.py has shortened those
+        short += [] if '--cfg-options' in short else ['--cfg-options']
+        short += ['train_cfg.max_epochs=2']
     if script == 'tools/dataset_tools/render_synthetic.py' and '--num-test' not in short:
         short += SMALL_SET.split()
     if script == 'tools/dist_run.py':  # at most two ranks, which six people are enough for

@@ -39,8 +39,11 @@ def shrink_model(cfg, name, **others):
     """:func:`shrink` the model of a config; ``name`` is its path in configs/, without the suffix."""
     channels = cfg.model.reid.head.in_channels if name.endswith('vit') else None
     shrink(cfg.model, **others)
-    if channels:  # a ViT stays as large as it is
-        cfg.model.reid.encoder.backbone.init_cfg = None
+    if channels:
+        backbone = cfg.model.reid.encoder.backbone
+        backbone.init_cfg = None
+        if backbone.arch == 'base':
+            backbone.arch, channels = 'deit-tiny', 192  # of as many blocks
         cfg.model.reid.head.in_channels = channels
 
 
