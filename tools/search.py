@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from tsgan.apis.calibrated import check_scale, in_words, percent, ready, without_nobody
@@ -76,6 +77,7 @@ def main() -> None:
     if args.calibration is not None:
         calibration = ready(args.calibration, **how, model=reid.name, fingerprint=reid.fingerprint)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
+    check_cameras(args.camera or (), gallery.values('camera'))
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
     with warnings.catch_warnings(record=True) as warned:
         lists = gallery.search(
@@ -105,6 +107,17 @@ def main() -> None:
         drawn = lists if not args.pool else [lists] * len(rows)
         reid.visualize([LooseImage(row) for row in rows], drawn, args.show_dir)
         print(f'pictures in {args.show_dir}')
+
+
+def check_cameras(wanted: Sequence[str], there: Sequence[str]) -> None:
+    """Raises ValueError when the gallery has no image by one of the wanted cameras."""
+    for camera in wanted:
+        if camera not in there:
+            named = ', '.join(there[:20]) + (', ...' if len(there) > 20 else '')
+            raise ValueError(
+                f'--camera {camera}: no image of the gallery is of that camera; '
+                + (f'expected one of {named}.' if named else 'of none is the camera known.')
+            )
 
 
 def table(found: list[tuple[str | list[str], list[dict]]]) -> str:

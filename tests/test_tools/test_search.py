@@ -120,6 +120,12 @@ def test_options_are_those_of_a_gallery(search, loose):
     assert len(entry['query']) == 6 and '6 images' in out
     _, out, _ = search('dark/0.png', '--gallery', 'my.gallery', '--modality', 'ir')
     assert 'nothing found' in out
+    code, _, err = search('dark/0.png', '--gallery', 'my.gallery', '--camera', 'cam1', 'cam7')
+    assert code == 2 and err.endswith(
+        '--camera cam7: no image of the gallery is of that camera; expected one of cam1, cam2.\n'
+    )
+    code, _, err = search('dark/0.png', '--gallery', 'day', '--camera', 'cam1')
+    assert code == 2 and err.endswith('is of that camera; of none is the camera known.\n')
 
 
 @pytest.fixture(scope='module')
