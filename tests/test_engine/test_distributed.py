@@ -21,6 +21,7 @@ from mmengine.registry import MODEL_WRAPPERS, init_default_scope
 from mmengine.runner import save_checkpoint
 from mmengine.runner.checkpoint import load_checkpoint
 
+from tsgan.command_line import leave
 from tsgan.structures import unwrapped
 
 RANKS = 2
@@ -154,7 +155,7 @@ def worker(rank, folder):
     load_checkpoint(trained.module, f'{folder}/plain.pth', strict=True)
     found['loaded'] = dict(trained.module.state_dict())
     torch.save(found, folder / f'rank{rank}.pt')
-    dist.destroy_process_group()
+    leave(0)
 
 
 @pytest.fixture(scope='module')

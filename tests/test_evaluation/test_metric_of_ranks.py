@@ -10,6 +10,7 @@ import torch.multiprocessing as mp
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
 
+from tsgan.command_line import leave
 from tsgan.evaluation.metric import ReIDMetric
 
 RANKS = 3
@@ -37,7 +38,7 @@ def worker(rank, folder):
             evaluator.process(batch)
         found[size] = evaluator.evaluate(size)
     torch.save(found, folder / f'rank{rank}.pt')
-    dist.destroy_process_group()
+    leave(0)
 
 
 @pytest.fixture(scope='module')

@@ -13,6 +13,7 @@ from mmpretrain.structures import DataSample
 from test_deen_mpanet_losses import SLOW, batch, computed
 from test_mpanet import model
 
+from tsgan.command_line import leave
 from tsgan.registry import MODELS
 
 AVERAGES = ('reid.average_rgb', 'reid.average_ir')
@@ -53,7 +54,7 @@ def rank_worker(rank, folder):
     net = MODEL_WRAPPERS.build(wrapper, default_args=dict(module=job['model']))
     found['state'] = steps(net.train(), [share(one, rank) for one in job['batches']])
     torch.save(found, f'{folder}/{rank}.pt')
-    dist.destroy_process_group()
+    leave(0)
 
 
 def images(seed):

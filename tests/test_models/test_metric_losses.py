@@ -13,6 +13,7 @@ import torch.multiprocessing as mp
 from mmengine.logging import MMLogger
 from torch.autograd import gradcheck
 
+from tsgan.command_line import leave
 from tsgan.models.losses import centres, masked_mean
 from tsgan.registry import MODELS
 
@@ -316,7 +317,7 @@ def rank_worker(rank, folder):
     mine = half(labels, rank)
     found = {k: computed(MODELS.build(dict(type=k)), vectors[mine], labels[mine], is_rgb[mine]) for k in SLOW}
     torch.save(found, f'{folder}/{rank}.pt')
-    dist.destroy_process_group()
+    leave(0)
 
 
 def half(labels, rank):
