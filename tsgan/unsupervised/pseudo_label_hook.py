@@ -93,7 +93,7 @@ class PseudoLabelHook(Hook):
         dataset = runner.train_dataloader.dataset
         saved, self.saved = self.saved, {}
         if saved and is_within_epoch(runner):
-            clusters = saved.pop('clusters').numpy()
+            clusters = saved.pop('clusters').cpu().numpy()  # a checkpoint is loaded to the model's device
             if len(clusters) != len(dataset):
                 raise RuntimeError(
                     f'{runner._load_from} was written within an epoch on {len(clusters)} images, and there are '
