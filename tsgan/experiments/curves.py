@@ -48,6 +48,7 @@ def draw_curves(data: str, found: dict[str, list[dict]], file: str | Path) -> No
 
     settings = headline_settings([point['measured'] for points in found.values() for point in points])
     setting, words = next(iter(settings.items()))
+    lengths = sorted({point['iterations'] for points in found.values() for point in points if len(points) > 1})
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout='constrained')
     for axis, metric in zip(axes, SHOWN, strict=True):
         for row, points in found.items():
@@ -61,6 +62,8 @@ def draw_curves(data: str, found: dict[str, list[dict]], file: str | Path) -> No
                 continue
             axis.errorbar(steps, means, yerr=[std or 0 for std in stds], marker='o', capsize=3, label=row)
         axis.set_xscale('log')
+        axis.minorticks_off()
+        axis.set_xticks(lengths, [f'{length:,}' for length in lengths])
         axis.set_xlabel('steps of the training')
         axis.set_ylabel(f'{metric}, %, {words}')
     axes[0].legend(title=data)
