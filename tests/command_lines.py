@@ -1,7 +1,8 @@
 """Command lines, run as a user runs them or, mostly, without the seconds that their imports take."""
 
+import atexit
 import logging
-import multiprocessing
+import multiprocessing.util
 import os
 import runpy
 import socket
@@ -93,6 +94,7 @@ def run_ranks(ranks, command, cwd, plant=lambda rank: None):
 
 def become(arguments, cwd, env, out, err):
     """Turn this process into the program that the arguments begin with."""
+    forget_the_end()
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     sys.stdout, sys.stderr = out, err  # rather than pytest's
@@ -102,3 +104,9 @@ def become(arguments, cwd, env, out, err):
     sys.argv = arguments
     sys.path.insert(0, str(Path(arguments[0]).parent))
     runpy.run_path(arguments[0], run_name='__main__')
+
+
+def forget_the_end():
+    """Of a fork: what its parent has put off to the end of Python is the parent's. It ends its own processes."""
+    atexit._clear()
+    atexit.register(multiprocessing.util._exit_function)

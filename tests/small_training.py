@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from command_lines import forget_the_end
 from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
@@ -145,6 +146,7 @@ def fork(body, *args):
     reader, writer = os.pipe()
 
     def child():
+        forget_the_end()
         os.dup2(writer, 2)
         sys.stderr = open(2, 'w', closefd=False)  # rather than pytest's  # noqa: SIM115
         sys.stdout = open(os.devnull, 'w')  # noqa: SIM115

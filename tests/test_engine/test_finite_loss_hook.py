@@ -1,4 +1,5 @@
 import math
+import os
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -11,7 +12,6 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.runner.priority import get_priority
 from small_models import BASELINE, build
 
-from tsgan.command_line import leave
 from tsgan.engine import FiniteLossHook
 from tsgan.models.alternating import AlternatingModel, not_finite
 from tsgan.registry import HOOKS
@@ -170,7 +170,7 @@ def worker(rank, folder):
             hook.after_train_iter(runner, i, outputs=model.train_step(batch, wrapper))
     except FloatingPointError as error:
         (folder / f'rank{rank}.txt').write_text(f'{model.reid.weight.item() - before} {error}')
-    leave(0)
+    os._exit(0)  # at the end of Python, gloo may wait for ever
 
 
 def test_all_ranks_skip_and_stop_where_one_has_met_it(tmp_path):
