@@ -77,7 +77,8 @@ def main() -> None:
     if args.calibration is not None:
         calibration = ready(args.calibration, **how, model=reid.name, fingerprint=reid.fingerprint)
     gallery = Gallery.of(args.gallery, reid, cache=args.cache, engine=args.engine, batch_size=args.batch_size)
-    check_cameras(args.camera or (), gallery.values('camera'))
+    if args.camera:
+        check_cameras(args.camera, gallery.values('camera'))
     feats, rows = reid.extract(queries, args.batch_size), reid.rows
     with warnings.catch_warnings(record=True) as warned:
         lists = gallery.search(

@@ -29,7 +29,7 @@ QUOTED = [
 def pattern(node):
     """What a piece of code that makes a text can make, as a regular expression."""
     if isinstance(node, ast.Constant):
-        return re.escape(' '.join(str(node.value).split(' ')))
+        return re.escape(str(node.value))
     if isinstance(node, ast.JoinedStr):
         return ''.join(map(pattern, node.values))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
