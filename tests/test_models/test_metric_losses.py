@@ -243,9 +243,12 @@ def test_anchors_in_order_beyond_the_cap_are_not_counted():
 def warnings(caplog):
     """What MMEngine's current logger was told."""
     logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)  # a test before may have had it silent
     logger.addHandler(caplog.handler)
     yield lambda: [record for record in caplog.records if record.levelno >= logging.WARNING]
     logger.removeHandler(caplog.handler)
+    logger.setLevel(level)
 
 
 def test_a_high_share_of_capped_anchors_is_told_once_and_then_rarely(warnings):
