@@ -196,6 +196,19 @@ def test_weights_to_begin_with_must_be_those_of_a_child_at_least(train, tmp_path
         begin(**{'conv.weight': torch.zeros(1, 1)})
 
 
+def test_only_what_a_test_uses_is_missed_in_its_checkpoint():
+    model = Toy()
+    model.TESTED = ('a',)
+    own = copy.deepcopy(model.state_dict())
+    for lacking in ('a.weight', 'a.bias'):
+        weights = {name: tensor + 1 for name, tensor in own.items() if name.startswith('a.') and name != lacking}
+        checkpoint = dict(state_dict=dict(weights), meta={})
+        HOOKS.get('ResumeHook')().after_load_checkpoint(SimpleNamespace(model=model, _train_loop={}), checkpoint)
+        assert model.load_state_dict(checkpoint['state_dict'], strict=False).missing_keys == [lacking]
+        assert all(torch.equal(tensor, weights.get(name, tensor)) for name, tensor in model.state_dict().items())
+        assert torch.equal(model.b.weight, own['b.weight']) and torch.equal(model.b.bias, own['b.bias'])
+
+
 def identities_hook(runner, loaded=None):
     """The hook after a checkpoint is loaded and a training begun; what the next checkpoint says."""
     hook = HOOKS.build(dict(type='TrainedIdentitiesHook'))

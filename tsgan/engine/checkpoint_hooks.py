@@ -34,6 +34,7 @@ class ResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if not isinstance(runner._train_loop, BaseLoop):  # a test
+            fill_untested(runner, checkpoint)
             return
         if not runner._resume:
             check_start(runner, checkpoint)
@@ -58,6 +59,17 @@ class ResumeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         unwrapped(runner.model).load_state_dict(self.buffers, strict=False)
         self.buffers = {}
+
+
+def fill_untested(runner: Runner, checkpoint: dict) -> None:
+    """Give the checkpoint, in place, what no test uses and a published one leaves out, as the model has it: MMEngine
+    would list each of these tensors as missing."""
+    model, weights = unwrapped(runner.model), checkpoint.get('state_dict', checkpoint)
+    children = {name for name, _ in model.named_children()}
+    untested = children - set(getattr(model, 'TESTED', children))
+    for name, tensor in model.state_dict().items():
+        if name.split('.')[0] in untested or 'classifier' in name:
+            weights.setdefault(name, tensor)
 
 
 def check_start(runner: Runner, checkpoint: dict) -> None:
