@@ -1,4 +1,4 @@
-"""Make the model that comes with the package: ``python tools/make_weights.py``; 75 minutes of two cores beside other work.
+"""Make the model that comes with the package: ``python tools/make_weights.py``; 75 minutes of two cores.
 
 Renders people of six seeds that no result uses, trains on all of them (``configs/synthetic/shipped``: a start on both
 modalities, an IR teacher, TS-GAN), tests on the people of seed 1, and writes ``tsgan-jd_small_synthetic.safetensors``

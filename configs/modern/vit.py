@@ -2,8 +2,9 @@
 # Transformers for Effective Visible-Infrared Person Re-identification", AAAI 2023). Which other ViTs and weights fit is
 # in _base_/models/vit_base.py.
 # Not as the published code: triplets are taken over both modalities from the start, while its first six epochs, of gray
-# images here as there, have them within each; data are those of backbone.py, without erasing;
-# mixed precision is `--amp`.
+# images here as there, have them within each; images are those of backbone.py, without erasing, and without the jitter
+# or blur of IR images there; the warm-up begins at 0.01 of the rate in the first epoch, there at 0.34; mixed precision
+# is `--amp`.
 _base_ = [
     '../_base_/datasets/sysu_mm01.py',
     '../_base_/datasets/pipeline_gray.py',

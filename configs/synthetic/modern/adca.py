@@ -1,4 +1,6 @@
-# ADCA at the demo's size, from pretrain.py: as ../../modern/adca.py, 5 epochs within modalities and 5 with matches.
+# ADCA's clusters, memories and votes at the demo's size, from pretrain.py: 5 epochs within modalities and 5 with
+# matches. The network is the demo's, one stream with average pooling, and V' is of channel exchange alone, IR images as
+# they are: not AGW's network and CAJ's augmentation, as ../../modern/adca.py has them.
 # eps is chosen on the training images, without their names: of 0.3, 0.4 ... 0.8 the largest at which pretrain.py's
 # features have no cluster of more than 2% of a modality (1.1% of IR, 0.7% of RGB images; 2.7% at 0.6, 70% at 0.7).
 _base_ = [

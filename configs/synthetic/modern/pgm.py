@@ -1,4 +1,4 @@
-# PGM at the demo's size: as ../../modern/pgm.py.
+# PGM's assignment and memories at the demo's size, on the network and images of adca.py.
 _base_ = './adca.py'
 model = dict(losses=dict(loss_memory=dict(momentum=0.2, use_hard=True)))
 custom_hooks = [
