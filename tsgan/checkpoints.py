@@ -7,9 +7,11 @@ writes, checkpoints among them, it writes by :class:`WholeFilesBackend`.
 import ast
 import hashlib
 import json
+import lzma
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -217,7 +219,13 @@ def check_sums(path: Path) -> None:
     """Raises BadZipFile where a part of a file is not as it was written: :func:`torch.load` does not look."""
     if is_zip(path):
         with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
+            try:
+                damaged = archive.testzip()
+            except OSError as error:
+                if error.errno is None:  # not of the disk: bz2 says so of what it cannot unpack
+                    raise zipfile.BadZipFile(str(error)) from error
+                raise
+            if damaged:
                 raise zipfile.BadZipFile(f'{damaged} has another check sum')
 
 
@@ -300,7 +308,7 @@ def holds_weights(content: dict) -> bool:
 
 
 def without_wrapper(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not weights or not all(name.startswith('module.') for name in weights):
+    if not weights or not all(str(name).startswith('module.') for name in weights):
         return weights
     return {name.removeprefix('module.'): tensor for name, tensor in weights.items()}
 
@@ -341,7 +349,7 @@ def seems_zip(path: Path, error: Exception) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names, sound = archive.namelist(), archive.testzip() is None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):  # what says where its parts begin; a method unknown
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
         return 'damaged'
     if any('/code/' in name for name in names):
         return 'a TorchScript program, whose weights are `torch.jit.load(FILE).state_dict()`'

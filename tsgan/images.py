@@ -15,6 +15,8 @@ MAX_PIXELS = 2**27  # 400 MB once decoded: what claims more is taken for an atta
 MAX_BYTES = 16 * MAX_PIXELS  # of a file, which could keep them as four floats each
 SILENT = 0
 set_log_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # of OpenCV 4, of 5
+# Those of Pillow's that it reads by itself: for a picture in PostScript, whatever its name, it runs Ghostscript.
+FORMATS = ('BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'PPM', 'TIFF', 'WEBP')
 DEEP_MODES = ('I;16', 'I;16L', 'I;16B', 'I', 'F')  # Pillow's of more than eight bits
 
 
@@ -125,7 +127,7 @@ def decode_pillow(image: Image.Image) -> np.ndarray:
 def open_pillow(content: bytes) -> Image.Image:
     """An image as Pillow decodes it. Raises ValueError where it is damaged or cut off."""
     try:
-        image = Image.open(io.BytesIO(content))
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
         image.load()
     except (OSError, SyntaxError, EOFError) as error:
         raise ValueError(f'it is damaged: {error}') from error
@@ -144,7 +146,7 @@ def announced_pixels(content: bytes) -> int:
     if content[8:12] == b'WEBP':  # which Pillow makes room for as it opens it
         return webp_pixels(content)
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return image.width * image.height
     except Image.DecompressionBombError:
         return 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS) + 1
@@ -227,7 +229,7 @@ def decode_completely(path: str) -> np.ndarray:
     content = read_content(path)
     try:
         # Pillow refuses some damaged JPEG files that OpenCV, which the pipelines read with, decodes without a word.
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.load()
     except UnidentifiedImageError:
         pass  # nor does it know some TIFF files of many bits: OpenCV decides

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 FREE = 2**30  # bytes that any file may unpack to
 MAX_RATIO = 20  # and more, so many times its own size: weights and features of real trainings stay below 2
@@ -20,8 +20,11 @@ def check_unpacked(path: str | Path) -> None:
         BadZipFile: When it is no such archive, or half of one.
         ValueError: When they do not.
     """
-    with ZipFile(path) as archive:
-        unpacked = sum(part.file_size for part in archive.infolist())
+    try:
+        with ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+    except (NotImplementedError, UnicodeDecodeError) as error:  # of a version or a name that no archive has
+        raise BadZipFile(str(error)) from error
     if unpacked > most(path):
         raise ValueError(too_large(path, unpacked))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 from odd_images import encoded, png_chunk
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from tsgan.datasets import LLCM, SYSUMM01, ImageFolderReID, LoadReIDImage, RegDB, check_images
 from tsgan.images import (
@@ -336,6 +336,16 @@ def test_what_is_cut_off_is_refused(tmp_path, kind):
         path.write_bytes(content[: int(len(content) * part)])
         with pytest.raises(ValueError, match=f'a.{kind} is no image that can be read'):
             read_image(str(path))
+
+
+def test_no_other_program_is_run_for_a_picture_in_postscript(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args: asked.append(args))
+    (tmp_path / 'a.jpg').write_bytes(
+        b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n'
+    )
+    assert 'no image' in image_error(str(tmp_path / 'a.jpg'))
+    assert not asked
 
 
 def test_a_photo_that_has_its_room_but_not_its_end_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tsgan.checkpoints import open_checkpoint
 from tsgan.evaluation import (
     FeatureTable,
     SYSUMM01Protocol,
@@ -159,6 +160,49 @@ def test_an_array_of_objects_is_named_and_never_unpickled(arrays, tmp_path, key)
     assert 'allow_pickle' not in str(error.value)
     np.savez(path, **arrays, epoch=objects)  # nobody asks for it
     assert len(load_features(path)) == 5
+
+
+@pytest.mark.parametrize('shape', ['(1, (2', '"' * 3, '(' * 2000, f'({2**70},)', '-' * 3000 + '1'])
+def test_a_header_that_numpy_cannot_take_apart_is_refused(arrays, tmp_path, shape):
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode()
+    path = tmp_path / 'features.npz'
+    with zipfile.ZipFile(path, 'w') as archive:
+        for key in arrays:
+            archive.writestr(f'{key}.npy', b'\x93NUMPY\x01\x00' + len(text).to_bytes(2, 'little') + text)
+    with pytest.raises(ValueError, match='features.npz is no NPZ file of arrays, or a damaged one'):
+        load_features(path)
+
+
+READ = 'features.npz (is no NPZ file|cannot be read as weights)'
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packed_numbers_that_do_not_unpack_are_refused(arrays, tmp_path, method):
+    path = tmp_path / 'features.npz'
+    with zipfile.ZipFile(path, 'w', method) as archive, zipfile.ZipFile(io.BytesIO(file_of(arrays))) as plain:
+        for part in plain.namelist():
+            archive.writestr(part, plain.read(part))
+    assert len(load_features(path)) == 5
+    content = bytearray(path.read_bytes())
+    content[60:120] = b'\xff' * 60
+    path.write_bytes(content)
+    for read in (load_features, open_checkpoint):
+        with pytest.raises((ValueError, RuntimeError), match=READ):
+            read(str(path))
+
+
+@pytest.mark.parametrize(('at', 'byte'), [(6, 99), (46, 255)], ids=['a version to come', 'no letter in a name'])
+def test_a_directory_that_zipfile_does_not_read_is_refused(arrays, tmp_path, at, byte):
+    content = bytearray(file_of(arrays))
+    first = content.index(b'PK\x01\x02')
+    content[first + 9] |= 8  # names are UTF-8
+    content[first + at] = byte
+    path = tmp_path / 'features.npz'
+    path.write_bytes(content)
+    for read in (load_features, open_checkpoint):
+        with pytest.raises((ValueError, RuntimeError), match=READ):
+            read(str(path))
+    assert not holds_image_features(str(path))
 
 
 @pytest.mark.parametrize('save', [np.savez, np.savez_compressed])

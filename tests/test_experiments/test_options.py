@@ -301,6 +301,28 @@ def test_phases_and_optimizers_of_a_config_are_those_that_its_model_has(tmp_path
     assert str(error.value).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ('option', 'said'),
+    [
+        ('model.type=', 'model.type: no '),
+        ('model.type=None', 'model.type: expected the name of a registered model.'),
+        ('+model=3', 'model: expected a dict, not 3.'),
+        ('+optim_wrapper=3', 'optim_wrapper: expected a dict, not 3.'),
+        ('+train_dataloader=3', 'train_dataloader: expected a dict, not 3.'),
+        ('optim_wrapper.reid.optimizer.type=', 'optim_wrapper.reid.optimizer.type: no '),
+        ('+custom_hooks=3', 'custom_hooks: expected a list of hooks, not 3.'),
+        ('custom_hooks=[3]', 'custom_hooks.0: expected a dict with the type of a hook, not 3.'),
+        ('custom_hooks.0=None', 'custom_hooks.0: expected a dict with the type of a hook, not None.'),
+        ('custom_hooks.0.phases=[3]', 'custom_hooks.0.phases.0: expected a name or a dict with one, not 3.'),
+        ('custom_hooks.0.terms=3', 'custom_hooks.0.terms: expected a dict by the names of terms, not 3.'),
+    ],
+)
+def test_a_part_of_another_kind_is_named_before_anything_is_asked_of_it(option, said):
+    with pytest.raises(ValueError) as error:
+        load(option)
+    assert str(error.value).startswith(said) and '\n' not in str(error.value)
+
+
 def test_an_option_that_names_another_phase_is_refused_and_a_variable_of_ones_own_is_none(tmp_path):
     with pytest.raises(ValueError, match='custom_hooks.0.phases.0: TSGAN has no phase .genrators.; did you mean gen'):
         load('custom_hooks.0.phases=[genrators,reid]')

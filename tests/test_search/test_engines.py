@@ -97,6 +97,16 @@ def test_flat_changes_in_place(products, tmp_path):
     assert len(state['files']) == 8
 
 
+@pytest.mark.parametrize('ids', [[3, 2, 1], [1, 1, 2], [-1, 1, 2]])
+def test_numbers_of_rows_that_do_not_ascend_are_refused(tmp_path, ids):
+    engine = Flat(DIM)
+    engine.add(np.arange(1, 4), clustered(3))
+    state = engine.save(tmp_path)
+    np.save(tmp_path / f'{state["parts"][0]}.ids.npy', np.array(ids))
+    with pytest.raises(ValueError, match=r'ids\.npy holds ids that do not ascend'):
+        Flat(DIM).load(tmp_path, state)
+
+
 def test_what_is_added_little_by_little_is_in_few_parts():
     engine = Flat(DIM, part_rows=16)
     for number in range(1, 50):

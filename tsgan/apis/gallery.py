@@ -627,6 +627,8 @@ class Gallery:
             if threshold is None or pair[0] >= threshold
         ]
         rows = self._rows.get([number for _, number in pairs])
+        if unknown := [number for _, number in pairs if number not in rows]:
+            raise ValueError(f'{self.folder} is damaged: its list of images lacks the number {unknown[0]}.')
         return [self._told(rows[number], score) for score, number in pairs]
 
     def _judged(

@@ -73,6 +73,8 @@ def registries() -> tuple[Registry, ...]:
 @cache
 def registered(name: str) -> tuple[Callable, ...]:
     """All classes and functions of this name; two registries may each have one."""
+    if not name:  # which a registry takes for an error of its own
+        return ()
     return tuple(found for registry in registries() if (found := registry.get(name)) is not None)
 
 
@@ -182,20 +184,42 @@ def kind(value: object) -> str:
     return next((name for name, types in KINDS.items() if isinstance(value, types)), type(value).__name__)
 
 
+def dict_in(cfg: Config, key: str) -> dict:
+    """An entry of the config, {} where there is none. Raises ValueError where it is no dict."""
+    value = cfg.get(key) or {}
+    if not isinstance(value, dict):
+        raise ValueError(f'{key}: expected a dict, not {value!r}.')
+    return value
+
+
 def check_phases(cfg: Config) -> None:
     """Raises ValueError where a phase or an optimizer is named that the model has not, or a phase has no optimizer."""
+    if 'model' in cfg and not isinstance(dict_in(cfg, 'model').get('type'), str):
+        raise ValueError('model.type: expected the name of a registered model.')
     found = registered(cfg.model.type) if 'model' in cfg else ()
     phases = next((tuple(one.PHASES) for one in found if getattr(one, 'PHASES', ())), ())
     run = []
-    for i, hook in enumerate((phases and cfg.get('custom_hooks')) or ()):
+    hooks = cfg.get('custom_hooks') or ()
+    if not isinstance(hooks, (list, tuple)):
+        raise ValueError(f'custom_hooks: expected a list of hooks, not {hooks!r}.')
+    for i, hook in enumerate(hooks if phases else ()):
+        if isinstance(hook, Hook):
+            continue
+        if not isinstance(hook, dict):
+            raise ValueError(f'custom_hooks.{i}: expected a dict with the type of a hook, not {hook!r}.')
         if not str(hook.get('type')).endswith('AlternatingPhasesHook'):
             continue
+        for k, phase in enumerate(hook.get('phases') or ()):
+            if not isinstance(phase, (str, dict)):
+                raise ValueError(f'custom_hooks.{i}.phases.{k}: expected a name or a dict with one, not {phase!r}.')
+        if not isinstance(hook.get('terms') or {}, dict):
+            raise ValueError(f'custom_hooks.{i}.terms: expected a dict by the names of terms, not {hook.terms!r}.')
         names = [phase if isinstance(phase, str) else phase.get('name') for phase in hook.phases]
         run += names
         named = {f'custom_hooks.{i}.phases.{k}': name for k, name in enumerate(names)}
         named |= {f'custom_hooks.{i}.terms.{term}': term.partition('/')[0] for term in hook.get('terms') or ()}
         check_names(cfg, named, phases)
-    wrappers = cfg.get('optim_wrapper') or {}
+    wrappers = dict_in(cfg, 'optim_wrapper')
     if phases and str(wrappers.get('constructor')).endswith('PerModuleOptimWrapperConstructor'):
         named = set(wrappers) - {'constructor', 'type', 'paramwise_cfg', '_delete_'}
         check_names(cfg, {f'optim_wrapper.{name}': name for name in named}, phases)

@@ -21,6 +21,7 @@ from .arguments import (
     check_arguments,
     check_entries,
     check_phases,
+    dict_in,
     get_close,
     kind,
     nearest,
@@ -100,7 +101,7 @@ def check_collation(cfg: Config) -> None:
     """Raises ValueError where a pipeline makes views in a test, or such as its loader does not collate, and where it
     makes none and its loader collates some."""
     for name in LOADERS:
-        loader = cfg.get(name) or {}
+        loader = dict_in(cfg, name)
         pipeline = loader.get('dataset', {}).get('pipeline') or [{}]
         makes = str(pipeline[-1].get('type')).endswith('ModalityViews')
         found = (loader.get('collate_fn') or {}).get('type')

@@ -192,6 +192,7 @@ class Flat:
         Raises:
             ValueError: When the files do not hold what they should.
         """
+        last = -1
         for name in state['parts']:
             file = folder / name
             ids = open_array(file_in(folder, f'{name}.ids.npy'))
@@ -201,6 +202,9 @@ class Flat:
                     f'{file}.npy holds {vectors.dtype} {vectors.shape}, where {self.dim} numbers for each of its ids, '
                     f'{ids.shape}, were expected.'
                 )
+            if np.any(np.diff(ids, prepend=last) <= 0):
+                raise ValueError(f'{file}.ids.npy holds ids that do not ascend from 0 on: it is damaged.')
+            last = ids[-1] if len(ids) else last
             self.parts.append(Part(ids, vectors, file))
 
 
