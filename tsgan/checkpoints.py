@@ -92,7 +92,7 @@ def noted_checkpoint(work_dir: Path) -> Path | None:
 def checkpoints_of(work_dir: Path) -> list[Path]:
     """The files of a training's checkpoints, ``epoch_<N>.pth`` and ``epoch_<N>_iter_<K>.pth``, in the order of both."""
     places = {file: place_of(file) for file in work_dir.glob('epoch_*.pth')}
-    return sorted((file for file, place in places.items() if place), key=places.get)
+    return sorted((file for file, place in places.items() if place and file.is_file()), key=places.get)
 
 
 def place_of(checkpoint: Path) -> tuple[int, int] | None:

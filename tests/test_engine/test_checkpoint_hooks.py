@@ -1,6 +1,7 @@
 """A toy training that is resumed, in this process."""
 
 import copy
+import logging
 import math
 import os
 from itertools import count
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.runner import runner as mmengine_runner
@@ -207,6 +209,30 @@ def test_only_what_a_test_uses_is_missed_in_its_checkpoint():
         assert model.load_state_dict(checkpoint['state_dict'], strict=False).missing_keys == [lacking]
         assert all(torch.equal(tensor, weights.get(name, tensor)) for name, tensor in model.state_dict().items())
         assert torch.equal(model.b.weight, own['b.weight']) and torch.equal(model.b.bias, own['b.bias'])
+
+
+@pytest.mark.parametrize('place', ['', 'elsewhere'])
+def test_a_resumed_training_removes_nothing_that_is_not_a_best_checkpoint_of_its_own_folder(tmp_path, place):
+    work, elsewhere = tmp_path / 'work', tmp_path / 'elsewhere'
+    for folder in (work, elsewhere):
+        folder.mkdir()
+        (folder / 'best_mean_epoch_2.pth').touch()
+        (folder / 'notes.txt').touch()
+
+    def best(path):
+        hub = MessageHub.get_instance(f'best{next(RUNS)}')
+        hub.update_info('best_ckpt', path)
+        hub.update_info('keep_ckpt_ids', ['../notes', 1, 2])
+        runner = SimpleNamespace(work_dir=str(work), message_hub=hub, logger=logging.getLogger())
+        hook = HOOKS.get('WholeCheckpointHook')(interval=1, save_best='mean', rule='greater', max_keep_ckpts=2)
+        hook.before_train(runner)
+        assert list(hook.keep_ckpt_ids) == [1, 2]
+        return hook.best_ckpt_path
+
+    named = elsewhere if place else work
+    assert best(f'{named}/best_mean_epoch_2.pth') == f'{work}/best_mean_epoch_2.pth'
+    for path in (f'{named}/notes.txt', str(named), f'{named}/best_mean_epoch_9.pth', None, 3):
+        assert best(path) is None
 
 
 def identities_hook(runner, loaded=None):

@@ -205,7 +205,7 @@ def test_half_a_checkpoint_is_named_and_nothing_begins_anew(tmp_path):
         continue_from(cfg)
 
 
-@pytest.mark.parametrize('damage', ['half', 'gone', 'no note'])
+@pytest.mark.parametrize('damage', ['half', 'gone', 'no note', 'no file of notes', 'folders'])
 def test_a_damaged_or_lost_last_checkpoint_gives_way_to_the_one_before_and_it_is_said(damage, tmp_path, monkeypatch):
     run, lines = tmp_path / 'run', []
     monkeypatch.setattr(runs, 'print_log', lambda line, *_: lines.append(line))
@@ -216,9 +216,17 @@ def test_a_damaged_or_lost_last_checkpoint_gives_way_to_the_one_before_and_it_is
     (run / 'last_checkpoint').write_text('' if damage == 'no note' else str(within))
     if damage == 'gone':
         within.unlink()
+    if damage == 'no file of notes':
+        (run / 'last_checkpoint').unlink()
+        within.unlink()
+    if damage == 'folders':
+        within.unlink()
+        within.mkdir()
+        (run / 'epoch_11.pth').mkdir()
     assert continue_from(cfg) is None
     assert (cfg.resume, cfg.load_from) == (True, str(run / 'epoch_10.pth'))
     said = {'half': 'epoch_10_iter_7.pth cannot be read', 'gone': f'names {within}', 'no note': 'names (nothing)'}
+    said |= {'no file of notes': 'no checkpoint in', 'folders': 'epoch_10_iter_7.pth'}
     (line,) = lines
     assert said[damage] in line and line.endswith(f'The training goes on from {run}/epoch_10.pth.')
     if damage == 'half':

@@ -26,11 +26,24 @@ class WholeCheckpointHook(CheckpointHook):
     """
 
     def before_train(self, runner: Runner) -> None:
+        info = runner.message_hub
+        if 'keep_ckpt_ids' in info.runtime_info:  # MMEngine removes what these name
+            info.update_info('keep_ckpt_ids', [i for i in info.get_info('keep_ckpt_ids') if isinstance(i, int)])
         super().before_train(runner)
+        if self.save_best is not None:
+            self.best_ckpt_path = self.own_best(getattr(self, 'best_ckpt_path', None))
+            for name, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+                self.best_ckpt_path_dict[name] = self.own_best(path)
         self.buffers: list[dict[str, Tensor]] = []  # of each rank, within an epoch
         if is_main_process() and Path(self.out_dir).is_dir():
             for left in Path(self.out_dir).glob('*.pth.unfinished'):
                 left.unlink()
+
+    def own_best(self, path: object) -> str | None:
+        """The best checkpoint of this folder that a resumed checkpoint names, which goes when a better one comes; None
+        where it has none: the path is that of the training's first folder, or anybody's."""
+        own = Path(self.out_dir, Path(str(path)).name)
+        return str(own) if own.name.startswith('best_') and own.suffix == '.pth' and own.is_file() else None
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         old = []

@@ -47,7 +47,8 @@ def continue_from(cfg: Config, place: str | None = None) -> str | None:
         FileNotFoundError: When there is no such checkpoint.
         RuntimeError: When the file is no checkpoint of a training.
     """
-    if place is None and noted_checkpoint(Path(cfg.work_dir)) is None:
+    folder = Path(cfg.work_dir)
+    if place is None and noted_checkpoint(folder) is None and not checkpoints_of(folder):
         cfg.resume = False
         return None
     checkpoint, content = last_whole(place or cfg.work_dir)
@@ -81,11 +82,11 @@ def last_whole(place: str) -> tuple[str, dict]:
     try:
         checkpoint = find_checkpoint(place)
         return checkpoint, CheckpointLoader.load_checkpoint(checkpoint, map_location='meta')
-    except (FileNotFoundError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         for earlier in reversed(checkpoints_of(Path(place))):
             try:
                 content = CheckpointLoader.load_checkpoint(str(earlier), map_location='meta')
-            except RuntimeError:
+            except (OSError, RuntimeError, ValueError):
                 continue
             print_log(f'{error} The training goes on from {earlier}.', 'current', logging.WARNING)
             return str(earlier), content
