@@ -48,6 +48,8 @@ def how_to_go_on() -> str:
 
 def main() -> None:
     args = parse_args()
+    if args.resume == '':
+        raise ValueError('--resume: expected a checkpoint, a work dir, or no word at all, not an empty one.')
     cfg = load_config(args.config, args.work_dir, args.cfg_options)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None

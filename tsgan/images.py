@@ -167,6 +167,8 @@ def jpeg_frame(content: bytes) -> int | None:
         marker = content[at + 1]
         if marker == 0xFF:  # filling
             at += 1
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD7:  # those that nothing belongs to, wherever they are
+            at += 2
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             return at
         else:

@@ -338,6 +338,18 @@ def test_what_is_cut_off_is_refused(tmp_path, kind):
             read_image(str(path))
 
 
+@pytest.mark.parametrize('marker', [0x01, 0xD0, 0xD7])
+def test_a_photo_hides_its_size_behind_no_marker_that_stands_alone(marker):
+    photo = encoded(Image.fromarray(QUARTERS), 'jpeg')
+    pixels = announced_pixels(photo)
+    frame = b'\xff\xc0\x00\x11\x08' + struct.pack('>HH', 1, 1)
+    comment = b'\xff\xfe' + (4096).to_bytes(2, 'big') + frame.ljust(4094, b'\0')
+    hidden = photo[:2] + bytes([0xFF, marker]) + comment + photo[2:]
+    assert pixels == QUARTERS.shape[0] * QUARTERS.shape[1] and announced_pixels(hidden) == pixels
+    between = b'\xff' + bytes([marker]) + b'\xff\xe0' + (len(frame) + 2).to_bytes(2, 'big') + frame
+    assert announced_pixels(photo[:2] + between + photo[2:]) == pixels
+
+
 def test_no_other_program_is_run_for_a_picture_in_postscript(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args: asked.append(args))
