@@ -47,8 +47,7 @@ def continue_from(cfg: Config, place: str | None = None) -> str | None:
         FileNotFoundError: When there is no such checkpoint.
         RuntimeError: When the file is no checkpoint of a training.
     """
-    folder = Path(cfg.work_dir)
-    if place is None and noted_checkpoint(folder) is None and not checkpoints_of(folder):
+    if place is None and noted_checkpoint(Path(cfg.work_dir)) is None and not checkpoints_of(Path(cfg.work_dir)):
         cfg.resume = False
         return None
     checkpoint, content = last_whole(place or cfg.work_dir)
