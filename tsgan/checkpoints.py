@@ -7,11 +7,9 @@ writes, checkpoints among them, it writes by :class:`WholeFilesBackend`.
 import ast
 import hashlib
 import json
-import lzma
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +29,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from tsgan.file_kinds import kind_by_beginning
 from tsgan.places import PACKAGE
-from tsgan.unpacking import check_unpacked, most, too_large
+from tsgan.unpacking import DAMAGED, check_unpacked, most, too_large
 from tsgan.whole_files import write_whole
 
 EXPECTED = 'expected safetensors, or what torch.save writes of tensors by name, bare or in a `state_dict`'
@@ -349,7 +347,7 @@ def seems_zip(path: Path, error: Exception) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names, sound = archive.namelist(), archive.testzip() is None
-    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+    except DAMAGED:
         return 'damaged'
     if any('/code/' in name for name in names):
         return 'a TorchScript program, whose weights are `torch.jit.load(FILE).state_dict()`'

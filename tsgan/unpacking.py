@@ -1,9 +1,13 @@
 """What an archive unpacks to, as its directory says it: bounded before any of it is unpacked."""
 
+import lzma
 import os
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
+# What zipfile says of a damaged archive, as it opens or unpacks it.
+DAMAGED = (BadZipFile, OSError, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError)
 FREE = 2**30  # bytes that any file may unpack to
 MAX_RATIO = 20  # and more, so many times its own size: weights and features of real trainings stay below 2
 

@@ -1,9 +1,7 @@
 """The one table that evaluation reads: a feature and its labels for every test image."""
 
-import lzma
 import math
 import re
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,16 +12,13 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from tsgan.file_kinds import kind_by_beginning
-from tsgan.unpacking import check_unpacked
+from tsgan.unpacking import DAMAGED, check_unpacked
 from tsgan.whole_files import whole_file
 
 NPZ_QUERY, NPZ_GALLERY = 'ir', 'rgb'  # the modality of `query_*` and of `gallery_*` in a features file
 REQUIRED, OPTIONAL = ('feats', 'pids', 'camids'), ('frames', 'paths')
 KEYS = [f'{side}_{name}' for side in ('query', 'gallery') for name in REQUIRED + OPTIONAL]
 IMAGE_KEYS = (*REQUIRED, 'modalities', 'paths')
-# What zipfile says of a damaged archive, and NumPy of an array's header.
-UNREADABLE = (OSError, EOFError, RuntimeError, BadZipFile, zlib.error, lzma.LZMAError)
-UNREADABLE += (ValueError, TokenError, MemoryError, OverflowError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,7 +323,7 @@ def holds_image_features(path: str) -> bool:
     try:
         with ZipFile(path) as archive:
             return 'feats.npy' in archive.namelist()
-    except (OSError, ValueError, NotImplementedError, BadZipFile):  # whoever reads it says what is wrong
+    except DAMAGED:  # whoever reads it says what is wrong
         return False
 
 
@@ -387,7 +382,7 @@ def _read_arrays(path: str, keys: Sequence[str], required: Sequence[str]) -> dic
             if not missing and not objects:
                 return {name: _read_array(archive, members[name]) for name in keys if name in members}
             others = archive.namelist()
-    except UNREADABLE as error:
+    except (*DAMAGED, TokenError, MemoryError, OverflowError) as error:  # the last three of an array's header
         raise ValueError(f'{path} is no NPZ file of arrays, or a damaged one ({error}).') from error
     if not members:
         what = 'a PyTorch file' if any(name.endswith('/data.pkl') for name in others) else 'a ZIP archive'
